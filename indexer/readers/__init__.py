@@ -1,0 +1,64 @@
+"""Readers: bytes in, a Document out. One file a family of formats, imported when a file of it comes.
+
+A reader never opens a path, never reaches the network, and raises ReadError with the reason when there is no text.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import PurePath
+from typing import Protocol
+
+from indexer.errors import ReadError
+from indexer.records import Document
+
+
+class Reader(Protocol):
+    """Turns the bytes of one file into a Document."""
+
+    def __call__(self, data: bytes, name: str) -> Document:
+        """Read `data`; `name` is the file's name, for a title when the content has none.
+
+        Raises ReadError when the bytes are not what they should be, or hold no text.
+        """
+        ...
+
+
+# suffix → module:function. Optional packages are named in the module that needs them.
+READERS: dict[str, str] = {
+    ".md": "indexer.readers.text:read_markdown",
+    ".markdown": "indexer.readers.text:read_markdown",
+    ".txt": "indexer.readers.text:read_plain",
+    ".text": "indexer.readers.text:read_plain",
+    ".html": "indexer.readers.html:read_html",
+    ".htm": "indexer.readers.html:read_html",
+    ".xhtml": "indexer.readers.html:read_html",
+    ".pdf": "indexer.readers.pdf:read_pdf",
+    ".docx": "indexer.readers.office:read_docx",
+    ".pptx": "indexer.readers.office:read_pptx",
+    ".xlsx": "indexer.readers.tables:read_xlsx",
+    ".csv": "indexer.readers.tables:read_csv",
+    ".eml": "indexer.readers.mail:read_eml",
+}
+
+
+def supported(name: str) -> bool:
+    """Whether a file of this name has a reader."""
+    return PurePath(name).suffix.lower() in READERS
+
+
+def read(data: bytes, name: str) -> Document:
+    """Read the bytes of a file by the reader for its name.
+
+    Raises ReadError: no reader for it, damaged, encrypted, or without text.
+    """
+    suffix = PurePath(name).suffix.lower()
+    target = READERS.get(suffix)
+    if target is None:
+        known = " ".join(sorted(READERS))
+        raise ReadError(f"is of a kind that Pincite does not read ({suffix or 'no suffix'})", f"It reads {known}.")
+    if not data:
+        raise ReadError("is empty", "There is nothing in it to index.")
+    module, function = target.split(":")
+    reader: Reader = getattr(import_module(module), function)
+    return reader(data, name)

@@ -1,0 +1,346 @@
+"""The nouns: what flows from files to answers. Frozen values, no I/O.
+
+Offsets are code points into `Document.text`. Pages, slides and rows count from 1, as a person counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+BlockKind = Literal["paragraph", "heading", "list", "table", "row", "code"]
+CitationStatus = Literal["quote found", "passage only", "unsupported"]
+AnswerStatus = Literal["answered", "not found"]
+Count = Literal["exact", "estimate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place a person can turn to. Only what the format has is set."""
+
+    page: int | None = None
+    slide: int | None = None
+    sheet: str | None = None
+    row: int | None = None
+    last_row: int | None = None
+    heading: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields that are set, as the command line prints them."""
+        names = ("page", "slide", "sheet", "row", "last_row")
+        found: dict[str, Any] = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        if self.heading:
+            found["heading"] = list(self.heading)
+        return found
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Where:
+        """The inverse of `as_json`."""
+        heading = tuple(value.get("heading", ()))
+        return cls(value.get("page"), value.get("slide"), value.get("sheet"), value.get("row"), value.get("last_row"), heading)
+
+    def __str__(self) -> str:
+        rows = f"rows {self.row}–{self.last_row}" if self.last_row not in (None, self.row) else f"row {self.row}"
+        parts = [
+            f"page {self.page}" if self.page is not None else "",
+            f"slide {self.slide}" if self.slide is not None else "",
+            f"sheet {self.sheet}" if self.sheet is not None else "",
+            rows if self.row is not None else "",
+            " › ".join(self.heading),
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, heading, table row … of a document: `text[start:end]` and where it stands."""
+
+    start: int
+    end: int
+    kind: BlockKind
+    where: Where = Where()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document: its canonical text, and the blocks that say where each stretch of it stands.
+
+    A reader leaves `id`, `source` and `sha256` empty: ingest knows them. `blocks` are in order of the text, don't
+    overlap, and cover everything in it but white space. `notes` are what the reader wants a person to know (a page
+    that is a picture, say).
+    """
+
+    text: str
+    blocks: tuple[Block, ...]
+    media_type: str
+    title: str = ""
+    language: str = ""
+    id: int = 0
+    source: str = ""
+    sha256: str = ""
+    pages: int = 0
+    notes: tuple[str, ...] = ()
+
+    def where(self, start: int, end: int) -> Where:
+        """The place of `text[start:end]`: of the first block it touches, rows counted to the last one."""
+        touched = [block.where for block in self.blocks if block.start < end and block.end > start]
+        return span_where(touched)
+
+    def __repr__(self) -> str:
+        size = f"{len(self.text):,} characters"
+        return f"Document({self.source or self.title!r}, {self.media_type}, {size}, {len(self.blocks)} blocks)"
+
+
+def span_where(touched: Sequence[Where]) -> Where:
+    """The place of a stretch that touches these blocks' places, in order."""
+    if not touched:
+        return Where()
+    first = touched[0]
+    rows = [place.row for place in touched if place.row is not None and place.sheet == first.sheet]
+    shared = first.heading
+    for place in touched[1:]:
+        same = 0
+        for mine, other in zip(shared, place.heading, strict=False):
+            if mine != other:
+                break
+            same += 1
+        shared = shared[:same]
+    row, last = (rows[0], rows[-1]) if rows else (None, None)
+    return Where(first.page, first.slide, first.sheet, row, last if last != row else None, shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch of a document that is embedded and found as one: the text is `document.text[start:end]`.
+
+    `tokens` counts it as the embedder sees it, heading path and special tokens included.
+    """
+
+    start: int
+    end: int
+    where: Where
+    tokens: int
+    document_id: int = 0
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that retrieval found, and why: `ranks` says how each method ranked it (from 1).
+
+    `scores` are what each method gave it (BM25 for "lexical", cosine for "dense"); `score` is the fused one.
+    """
+
+    chunk: Chunk
+    document: str
+    title: str
+    text: str
+    score: float
+    ranks: Mapping[str, int]
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    def as_json(self, rank: int) -> dict[str, Any]:
+        """One entry of `hits` in `pincite search --json`."""
+        return {
+            "rank": rank, "score": round(self.score, 6), "document": self.document, "where": self.chunk.where.as_json(),
+            "start": self.chunk.start, "end": self.chunk.end, "text": self.text, "ranks": dict(self.ranks),
+        }  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        from indexer import display
+
+        return display.hit_html(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Hits(Sequence[Hit]):
+    """What a search found, best first, with the milliseconds that each stage took."""
+
+    question: str
+    hits: tuple[Hit, ...]
+    took_ms: Mapping[str, float] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.hits[index]
+
+    def as_json(self) -> dict[str, Any]:
+        """What `pincite search --json` prints."""
+        hits = [hit.as_json(rank) for rank, hit in enumerate(self.hits, 1)]
+        return {"question": self.question, "hits": hits, "took_ms": dict(self.took_ms)}
+
+    def _repr_html_(self) -> str:
+        from indexer import display
+
+        return display.hits_html(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A numbered stretch of a document as it stands in the prompt.
+
+    `tokens` is its whole cost there: header, fence and text.
+    """
+
+    number: int
+    document: str
+    document_id: int
+    where: Where
+    start: int
+    end: int
+    text: str
+    tokens: int
+
+    def as_json(self) -> dict[str, Any]:
+        """One entry of `passages` in `pincite pack --json`."""
+        return {
+            "number": self.number, "document": self.document, "where": self.where.as_json(),
+            "start": self.start, "end": self.end, "tokens": self.tokens, "text": self.text,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A hit that did not go into the prompt, and why."""
+
+    document: str
+    where: Where
+    start: int
+    end: int
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        """One entry of `left_out` in `pincite pack --json`."""
+        where = self.where.as_json()
+        return {"document": self.document, "where": where, "start": self.start, "end": self.end, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Every token of the window, accounted for: the six fields add up to the window exactly."""
+
+    instructions: int
+    question: int
+    history: int
+    passages: int
+    reserve: int
+    free: int
+
+    @property
+    def window(self) -> int:
+        """The whole window, in tokens."""
+        return self.instructions + self.question + self.history + self.passages + self.reserve + self.free
+
+    def as_json(self) -> dict[str, int]:
+        """As `pincite pack --json` prints it."""
+        return {
+            "instructions": self.instructions, "question": self.question, "history": self.history,
+            "passages": self.passages, "reserve": self.reserve, "free": self.free,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a chat prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+    def as_json(self) -> dict[str, str]:
+        """As the OpenAI chat protocol has it."""
+        return {"role": self.role, "content": self.content}
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A prompt that fits: its messages, the passages in it, what was left out, and the ledger of the window."""
+
+    question: str
+    model: str
+    window: int
+    reserve: int
+    prompt_tokens: int
+    count: Count
+    messages: tuple[Message, ...]
+    passages: tuple[Passage, ...]
+    left_out: tuple[LeftOut, ...]
+    ledger: Ledger
+
+    def as_json(self) -> dict[str, Any]:
+        """What `pincite pack --json` prints."""
+        return {
+            "question": self.question, "model": self.model, "window": self.window, "reserve": self.reserve,
+            "prompt_tokens": self.prompt_tokens, "count": self.count,
+            "messages": [message.as_json() for message in self.messages],
+            "passages": [passage.as_json() for passage in self.passages],
+            "left_out": [left.as_json() for left in self.left_out],
+            "ledger": self.ledger.as_json(),
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        filled = f"{self.prompt_tokens} of {self.window - self.reserve} tokens"
+        return f"Pack({self.question!r}, {len(self.passages)} passages, {filled}, {len(self.left_out)} left out)"
+
+    def _repr_html_(self) -> str:
+        from indexer import display
+
+        return display.pack_html(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A place that an answer points at. `quote` is `document text[start:end]`, or empty when no words were found."""
+
+    number: int
+    document: str
+    where: Where
+    start: int
+    end: int
+    quote: str
+    status: CitationStatus
+
+    def as_json(self) -> dict[str, Any]:
+        """One entry of `citations` in `pincite ask --json`."""
+        return {
+            "number": self.number, "document": self.document, "where": self.where.as_json(),
+            "start": self.start, "end": self.end, "quote": self.quote, "status": self.status,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, what it rests on, and what it cost.
+
+    `usage` counts tokens (prompt, completion) when a model was asked; `notes` tell of anything that went otherwise than
+    asked: a stream that was cut, numbers that the model invented.
+    """
+
+    question: str
+    text: str
+    status: AnswerStatus
+    citations: tuple[Citation, ...]
+    pack: Pack
+    model: str
+    usage: Mapping[str, int] = field(default_factory=dict)
+    took_ms: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """What `pincite ask --json` prints."""
+        return {
+            "question": self.question, "answer": self.text, "status": self.status,
+            "citations": [citation.as_json() for citation in self.citations],
+            "pack": self.pack.as_json(), "model": self.model, "usage": dict(self.usage), "took_ms": dict(self.took_ms),
+            "notes": list(self.notes),
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"Answer({self.text!r}, {self.status}, {len(self.citations)} citations)"
+
+    def _repr_html_(self) -> str:
+        from indexer import display
+
+        return display.answer_html(self)
