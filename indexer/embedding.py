@@ -1,0 +1,166 @@
+"""Embedders: texts in, unit vectors out. Questions and passages have separate entries, since some models treat them so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from indexer.records import Document
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Vectors = npt.NDArray[np.float32]
+
+# Texts that run together. Sorted by length first, so that little of a batch is padding.
+BATCH = 16
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of unit length: their inner product is their cosine."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the weights: vectors of different fingerprints can't be compared."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """The tokens that it reads of a text, special ones included. What comes after would be cut."""
+        ...
+
+    def token_ends(self, text: str) -> list[int]:
+        """Where each token of `text` ends, in code points; special tokens not included."""
+        ...
+
+    def count(self, text: str) -> int:
+        """The tokens of a passage as `embed_passages` sees it, special ones and the model's own prompt included."""
+        ...
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of passages: float32 [n, dimension], unit length. Texts over the window are cut: don't."""
+        ...
+
+    def embed_question(self, text: str) -> Vectors:
+        """The vector of a question: float32 [dimension], unit length. A question over the window is cut."""
+        ...
+
+
+class CompiledEmbedder:
+    """A sentence-transformers model in its compiled form (`compiled.py`). Not for use from several threads at once."""
+
+    def __init__(self, place: Path) -> None:
+        from indexer import compiled
+
+        self._place = place
+        self._meta, self._tokenizer = compiled.load(place)
+
+    def __repr__(self) -> str:
+        return f"CompiledEmbedder({self.name!r}, {self.dimension} dimensions, window {self.window})"
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return self._meta.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the weights."""
+        return self._meta.fingerprint
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._meta.dimension
+
+    @property
+    def window(self) -> int:
+        """Tokens, special ones included."""
+        return self._meta.window
+
+    def token_ends(self, text: str) -> list[int]:
+        """Where each token ends, in code points."""
+        return [end for _, end in self._tokenizer.encode(text, add_special_tokens=False).offsets]
+
+    def count(self, text: str) -> int:
+        """Tokens of a passage, special ones and the model's own prompt included."""
+        return len(self._tokenizer.encode(self._meta.passage_prompt + text).ids)
+
+    def embed_question(self, text: str) -> Vectors:
+        """Vector of a question: float32 [dimension], unit length."""
+        from indexer import compiled
+
+        ids = self._ids([self._meta.query_prompt + text])
+        vectors: Vectors = compiled.run(self._for_questions, ids)[0]
+        return vectors
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of passages: float32 [n, dimension], unit length, in the order given."""
+        import numpy as np
+        from openvino import AsyncInferQueue
+
+        from indexer import compiled
+
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        if not texts:
+            return vectors
+        ids = self._ids([self._meta.passage_prompt + text for text in texts])
+        order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
+
+        def keep(request: Any, rows: list[int]) -> None:
+            vectors[rows] = request.get_output_tensor().data
+
+        queue = AsyncInferQueue(self._for_passages)
+        queue.set_callback(keep)
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            queue.start_async([*compiled.padded([ids[row] for row in rows])], rows)
+        queue.wait_all()
+        return vectors
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        read = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        # Cut in the middle, not at the end: the last token is the one that closes the text.
+        return [ids if len(ids) <= self.window else ids[: self.window - 1] + ids[-1:] for ids in read]
+
+    @cached_property
+    def _for_questions(self) -> Any:
+        from indexer import compiled
+
+        return compiled.runtime(self._place, hint="LATENCY")
+
+    @cached_property
+    def _for_passages(self) -> Any:
+        from indexer import compiled
+
+        return compiled.runtime(self._place, hint="THROUGHPUT")
+
+
+def open_embedder(name: str, cache: Path) -> CompiledEmbedder:
+    """The embedder `name` (the bundled one, a folder, or a sentence-transformers name), compiled now if it isn't yet.
+
+    Raises EmbedderError when it can't be had.
+    """
+    from indexer import compiled
+
+    return CompiledEmbedder(compiled.folder(name, cache))
+
+
+def context(document: Document, heading: Sequence[str]) -> str:
+    """What goes in front of a chunk's text when it is embedded and indexed: title and heading path, each once."""
+    title = document.title or Path(document.source).stem
+    names = [title, *(name for name in heading if name != title)]
+    return ": ".join(name for name in names if name)
