@@ -161,6 +161,10 @@ def open_embedder(name: str, cache: Path) -> CompiledEmbedder:
 
 def context(document: Document, heading: Sequence[str]) -> str:
     """What goes in front of a chunk's text when it is embedded and indexed: title and heading path, each once."""
-    title = document.title or Path(document.source).stem
-    names = [title, *(name for name in heading if name != title)]
-    return ": ".join(name for name in names if name)
+    return context_of(document.title, document.source, heading)
+
+
+def context_of(title: str, source: str, heading: Sequence[str]) -> str:
+    """As `context`, from a document's title and name."""
+    first = title or Path(source).stem
+    return ": ".join(name for name in (first, *(name for name in heading if name != first)) if name)

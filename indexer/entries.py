@@ -1,0 +1,80 @@
+"""What the library says of the files it knows, and what ingest tells it. Frozen values, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from indexer.records import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file as the library knows it: a document without its text."""
+
+    id: int
+    source: str
+    location: str
+    sha256: str
+    size: int
+    modified_ns: int
+    media_type: str
+    title: str
+    language: str
+    pages: int
+    chunks: int
+    added: str
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """One document of `pincite list --json`."""
+        names = ("source", "title", "media_type", "language", "pages", "chunks", "size", "sha256", "added", "location")
+        return {"id": self.id, **{name: getattr(self, name) for name in names}, "notes": list(self.notes)}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be read, and why."""
+
+    location: str
+    source: str
+    sha256: str
+    size: int
+    modified_ns: int
+    reason: str
+    hint: str
+
+    def as_json(self) -> dict[str, Any]:
+        """One failure of `pincite status --json`."""
+        return {"document": self.source, "location": self.location, "reason": self.reason, "hint": self.hint}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The embedder that a library's vectors were made with."""
+
+    name: str
+    dimension: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What tells one state of a file from another."""
+
+    source: str
+    location: str
+    sha256: str
+    size: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A chunk as it is needed to show a hit."""
+
+    chunk: Chunk
+    source: str
+    title: str
+    text: str
+    language: str

@@ -1,0 +1,230 @@
+"""The lexical index: Tantivy's BM25, derived from the library. All Tantivy stands here.
+
+The folder `lexical/` holds the index and `state.json`, which says up to which chunk and generation it has come. What came
+after is indexed in memory when a search opens it; what went since is dropped from the results.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexer import languages
+from indexer.embedding import context_of
+from indexer.errors import LibraryError
+
+if TYPE_CHECKING:
+    from indexer.entries import Found
+    from indexer.library import Library
+
+FOLDER = "lexical"
+# Raised when the fields or analyzers change, so that old folders are made anew.
+FORMAT = 1
+# Bytes that the writer may hold before it writes a segment. Tantivy asks for 15 MB a thread at least.
+WRITER_BYTES = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far the folder has come."""
+
+    generation: int
+    last: int
+    format: int = FORMAT
+
+
+class LexicalIndex:
+    """The living chunks of a library by BM25, as of the moment it was opened."""
+
+    def __init__(self, library: Library) -> None:
+        self.generation = library.generation
+        self._languages = {languages.field(code) for code in library.languages()}
+        self._analyzers: dict[str, Any] = {}
+        state = _state(library.folder)
+        base = _open(library.folder) if state else None
+        self._parts = [base.searcher()] if base is not None else []
+        last = state.last if base is not None and state else 0
+        self._masked = set(library.removed_since(state.generation, last)) if base is not None and state else set()
+        self.pending = len(self._masked)
+        if library.last_chunk() > last:
+            self.pending += self._add_tail(library.chunks_after(last))
+        self._schema = _schema()
+
+    def __repr__(self) -> str:
+        return f"LexicalIndex({sum(part.num_docs for part in self._parts):,} chunks, {self.pending:,} of them not yet on disk)"
+
+    def _add_tail(self, tail: Iterable[Found]) -> int:
+        """Index in memory what the folder does not have yet."""
+        index = _in_memory()
+        with index.writer(WRITER_BYTES, 1) as writer:
+            count = _add(writer, tail)
+        index.reload()
+        self._parts.append(index.searcher())
+        return count
+
+    def terms(self, question: str) -> dict[str, list[str]]:
+        """The question's terms by analyzer, of the languages in the library; without stop words where any other is left."""
+        found = {}
+        for name in sorted(self._languages):
+            if name not in self._analyzers:
+                self._analyzers[name] = languages.analyzer(name)
+            found[name] = list(dict.fromkeys(self._analyzers[name].analyze(question)))
+        return found
+
+    def search(self, question: str, k: int) -> list[tuple[int, float]]:
+        """The k chunks that match a question's words best: (chunk id, BM25), best first."""
+        # The query is built from terms, never parsed: punctuation in a question is not syntax.
+        from tantivy import Occur, Query
+
+        clauses = [
+            (Occur.Should, Query.term_query(self._schema, _field(name), term, "freq"))
+            for name, terms in self.terms(question).items()
+            for term in terms
+        ]
+        if not clauses:
+            return []
+        query = Query.boolean_query(clauses)
+        found: list[tuple[int, float]] = []
+        for part in self._parts:
+            hits = part.search(query, k + len(self._masked), count=False).hits
+            ids = part.fast_field_values("id", [address for _, address in hits])
+            found += [(i, float(score)) for i, (score, _) in zip(ids, hits, strict=True) if i not in self._masked]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
+
+    def rarity(self, question: str) -> dict[str, float]:
+        """The inverse document frequency of each of the question's terms, 0 … about 12 (Robertson & Zaragoza 2009, eq. 3.3)."""
+        from math import log
+
+        total = sum(part.num_docs for part in self._parts)
+        weights: dict[str, float] = {}
+        for name, terms in self.terms(question).items():
+            for term in terms:
+                matching = sum(part.doc_freq(_field(name), term) for part in self._parts)
+                weights[term] = log(1 + (total - matching + 0.5) / (matching + 0.5))
+        return weights
+
+
+def catch_up(library: Library) -> None:
+    """Bring the folder up to the library's state. Needs the writer lock. Safe to repeat after a crash at any moment."""
+    with library.writing():
+        state, generation = _state(library.folder), library.generation
+        index = _open(library.folder) if state else None
+        if state is None or index is None:
+            _make(library.folder)
+            state, index = State(0, 0), _open(library.folder)
+        if state.generation == generation:
+            return
+        if index is None:
+            raise LibraryError(f"{library.folder / FOLDER}: the index can't be made.", "Check the folder's permissions and space.")
+        try:
+            _write(library, index, state)
+            _save(library.folder, State(generation, library.last_chunk()))
+        except (ValueError, OSError) as error:
+            raise LibraryError(
+                f"{library.folder / FOLDER}: the index can't be written ({error}).",
+                "Free some space; the library itself is whole, and searches work without this folder.",
+            ) from error
+
+
+def build(library: Library) -> None:
+    """Make the folder anew from the library. Needs the writer lock."""
+    with library.writing():
+        shutil.rmtree(library.folder / FOLDER, ignore_errors=True)
+        catch_up(library)
+
+
+def _write(library: Library, index: Any, state: State) -> None:
+    from tantivy import FieldType, Query
+
+    with index.writer(WRITER_BYTES, 1) as writer:
+        # A crash may have left chunks of an unfinished round: they are dropped and added again.
+        above = Query.range_query(index.schema, "id", FieldType.Integer, state.last + 1, None)
+        writer.delete_documents_by_query(above)
+        for chunk_id in library.removed_since(state.generation, state.last):
+            writer.delete_documents_by_term("id", chunk_id)
+        _add(writer, library.chunks_after(state.last))
+
+
+def _add(writer: Any, chunks: Iterable[Found]) -> int:
+    from tantivy import Document
+
+    count = 0
+    for found in chunks:
+        document = Document()
+        document.add_integer("id", found.chunk.id)
+        text = f"{context_of(found.title, found.source, found.chunk.where.heading)}\n{found.text}"
+        document.add_text(_field(languages.field(found.language)), text)
+        writer.add_document(document)
+        count += 1
+    return count
+
+
+def _field(name: str) -> str:
+    return f"body_{name or 'any'}"
+
+
+def _schema() -> Any:
+    from tantivy import SchemaBuilder
+
+    builder = SchemaBuilder()
+    builder.add_integer_field("id", stored=False, indexed=True, fast=True)
+    for name in languages.fields():
+        builder.add_text_field(_field(name), tokenizer_name=_field(name), index_option="freq")
+    return builder.build()
+
+
+def _with_analyzers(index: Any) -> Any:
+    for name in languages.fields():
+        index.register_tokenizer(_field(name), languages.analyzer(name))
+    return index
+
+
+def _in_memory() -> Any:
+    from tantivy import Index
+
+    return _with_analyzers(Index(_schema()))
+
+
+def _make(folder: Path) -> None:
+    from tantivy import Index
+
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    try:
+        (folder / FOLDER).mkdir(mode=0o700)
+        Index(_schema(), path=str(folder / FOLDER))
+    except (OSError, ValueError) as error:
+        raise LibraryError(f"{folder / FOLDER}: the index can't be made ({error}).", "Check the folder's permissions and space.") from error
+
+
+def _open(folder: Path) -> Any:
+    """The index on disk, or None when there is none that can be read."""
+    from tantivy import Index
+
+    try:
+        return _with_analyzers(Index.open(str(folder / FOLDER)))
+    except (ValueError, OSError):
+        return None
+
+
+def _state(folder: Path) -> State | None:
+    try:
+        state = State(**json.loads((folder / FOLDER / "state.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return state if state.format == FORMAT else None
+
+
+def _save(folder: Path, state: State) -> None:
+    path = folder / FOLDER / "state.json"
+    making = path.with_suffix(".making")
+    with contextlib.closing(making.open("w", encoding="utf-8")) as file:
+        json.dump(asdict(state), file)
+        file.flush()
+        os.fsync(file.fileno())
+    making.replace(path)

@@ -1,0 +1,62 @@
+"""The library's tables, as numbered migrations: append-only, never edited once released."""
+
+from __future__ import annotations
+
+# "pinc" in ASCII: SQLite's application_id tells our files from others.
+APPLICATION_ID = 0x70696E63
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    INSERT INTO meta VALUES ('generation', '0');
+
+    CREATE TABLE documents (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        source TEXT NOT NULL UNIQUE,      -- the name that people see and type
+        location TEXT NOT NULL UNIQUE,    -- absolute path or URI
+        sha256 TEXT NOT NULL,             -- of the file's bytes
+        size INTEGER NOT NULL,
+        modified_ns INTEGER NOT NULL,
+        media_type TEXT NOT NULL,
+        title TEXT NOT NULL,
+        language TEXT NOT NULL,
+        pages INTEGER NOT NULL,
+        notes TEXT NOT NULL,              -- JSON list
+        text TEXT NOT NULL,
+        blocks TEXT NOT NULL,             -- JSON list of [start, end, kind, where]
+        added TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+    );
+
+    -- AUTOINCREMENT: an id is never given twice, so a derived index can't take a new chunk for an old one.
+    CREATE TABLE chunks (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        document_id INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+        start INTEGER NOT NULL,           -- code points into documents.text
+        "end" INTEGER NOT NULL,
+        "where" TEXT NOT NULL,            -- JSON
+        tokens INTEGER NOT NULL
+    );
+    CREATE INDEX chunks_by_document ON chunks (document_id, start);
+
+    -- Apart from chunks, whose rows are read far more often. float16, little endian, unit length.
+    CREATE TABLE vectors (
+        chunk_id INTEGER PRIMARY KEY REFERENCES chunks (id) ON DELETE CASCADE,
+        vector BLOB NOT NULL
+    );
+
+    -- What derived indexes must mask until they are built anew: ids of chunks that are gone.
+    CREATE TABLE removed (chunk_id INTEGER PRIMARY KEY, generation INTEGER NOT NULL);
+    CREATE INDEX removed_by_generation ON removed (generation);
+
+    CREATE TABLE failures (
+        location TEXT PRIMARY KEY,
+        source TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        modified_ns INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        hint TEXT NOT NULL,
+        at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+    ) WITHOUT ROWID;
+    """,
+)
