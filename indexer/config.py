@@ -20,10 +20,11 @@ class Settings:
 
     `window` and `reserve` are tokens; `llm` empty means the built-in answerer; `tokenizer` is a tokenizer.json or a folder
     that holds one, for models whose tokens can't be counted otherwise; `timeout` is seconds for one call of a model.
+    `embedder` empty means the library's own, or the bundled one for a new library.
     """
 
     library: Path
-    embedder: str = BUNDLED_EMBEDDER
+    embedder: str = ""
     llm: str = ""
     model: str = ""
     tokenizer: Path | None = None

@@ -46,6 +46,13 @@ class DenseIndex:
         pending = len(self._tail_ids) + len(self._masked)
         return pending > 0 and (self._base is None or pending > max(TAIL, TAIL_PART * self._base.ntotal))
 
+    def ids(self) -> set[int]:
+        """Every chunk that a search can find."""
+        import faiss
+
+        based: list[int] = faiss.vector_to_array(self._base.id_map).tolist() if self._base is not None else []
+        return ({int(i) for i in based} - set(self._masked)) | {int(i) for i in self._tail_ids}
+
     def search(self, vector: npt.NDArray[np.float32], k: int) -> list[tuple[int, float]]:
         """The k chunks nearest to a unit vector, float32 [dimension]: (chunk id, cosine), best first."""
         found = self._search_base(vector, k) if self._base is not None else []
@@ -62,9 +69,12 @@ class DenseIndex:
         if k < 1:
             return []
         parameters = None
+        # FAISS keeps bare pointers: everything it is given is held by a name until the search is over.
+        parameters = faiss.SearchParameters()
+        gone = faiss.IDSelectorBatch(np.array(self._masked, np.int64))
+        living = faiss.IDSelectorNot(gone)
         if self._masked:
-            gone = faiss.IDSelectorBatch(np.array(self._masked, np.int64))
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorNot(gone))
+            parameters.sel = living
         scores, ids = self._base.search(vector[None], k, params=parameters)
         return [(int(i), float(score)) for i, score in zip(ids[0], scores[0], strict=True) if i >= 0]
 

@@ -7,11 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from indexer.config import BUNDLED_EMBEDDER, cache_folder
 from indexer.records import Document
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from indexer.library import Library
 
     Vectors = npt.NDArray[np.float32]
 
@@ -157,6 +160,21 @@ def open_embedder(name: str, cache: Path) -> CompiledEmbedder:
     from indexer import compiled
 
     return CompiledEmbedder(compiled.folder(name, cache))
+
+
+def embedder_of(library: Library, name: str = "", cache: Path | None = None) -> Embedder:
+    """A library's embedder, opened once: `name` if given, else the one its vectors were made with, else the bundled one.
+
+    Raises EmbedderError when it can't be had, LibraryError when the library's vectors are another's.
+    """
+    identity = library.identity
+    wanted = name or (identity.name if identity else BUNDLED_EMBEDDER)
+    kept: Embedder | None = library.kept.get("embedder")
+    if kept is None or kept.name != wanted:
+        kept = open_embedder(wanted, cache or cache_folder())
+        library.agree(kept)
+        library.kept["embedder"] = kept
+    return kept
 
 
 def context(document: Document, heading: Sequence[str]) -> str:

@@ -97,6 +97,16 @@ class LexicalIndex:
             found += [(i, float(score)) for i, (score, _) in zip(ids, hits, strict=True) if i not in self._masked]
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
 
+    def ids(self) -> set[int]:
+        """Every chunk that a search can find."""
+        from tantivy import Query
+
+        found: set[int] = set()
+        for part in self._parts:
+            hits = part.search(Query.all_query(), max(1, part.num_docs), count=False).hits
+            found |= set(part.fast_field_values("id", [address for _, address in hits]))
+        return found - self._masked
+
     def rarity(self, question: str) -> dict[str, float]:
         """The inverse document frequency of each of the question's terms, 0 … about 12 (Robertson & Zaragoza 2009, eq. 3.3)."""
         from math import log

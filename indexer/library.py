@@ -35,6 +35,8 @@ class Library:
     def __init__(self, folder: Path, connection: sqlite3.Connection, *, writable: bool) -> None:
         self.folder = folder
         self.writable = writable
+        # What others opened for this library and want to find again: its embedder, its searcher.
+        self.kept: dict[str, Any] = {}
         self._connection = connection
         self._held = 0
 
@@ -195,22 +197,27 @@ class Library:
                 self._held -= 1
 
     def bind(self, embedder: Embedder) -> None:
-        """Make this the library's embedder, or check that it is.
-
-        Raises LibraryError, naming both, when the vectors in it were made with another.
-        """
-        mine = Identity(embedder.name, embedder.dimension, embedder.fingerprint)
-        theirs = self.identity
-        if theirs is None:
+        """Make this the library's embedder, or check that it is. Raises LibraryError as `agree` does."""
+        if self.identity is None:
+            mine = Identity(embedder.name, embedder.dimension, embedder.fingerprint)
             with self._commit() as run:
                 run("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", (json.dumps(asdict(mine)),))
-        elif theirs.fingerprint != mine.fingerprint:
-            same = theirs.name == mine.name
-            raise LibraryError(
-                f"{self.folder}: this library was made with the embedder {theirs.name} ({theirs.dimension} dimensions"
-                f"{', other weights of that name' if same else ''}), not with {mine.name} ({mine.dimension}).",
-                "Ingest into another library (--library NAME)." if same else f"Use --embedder {theirs.name}, or ingest into another library (--library NAME).",
-            )
+        self.agree(embedder)
+
+    def agree(self, embedder: Embedder) -> None:
+        """Check that the vectors in it are this embedder's. Raises LibraryError, naming both, when they are another's."""
+        mine = self.identity
+        if mine is None or mine.fingerprint == embedder.fingerprint:
+            return
+        if mine.name == embedder.name:
+            hint = "Its weights have changed since: ingest into another library (--library NAME)."
+        else:
+            hint = f"Use --embedder {mine.name}, or ingest into another library (--library NAME)."
+        raise LibraryError(
+            f"{self.folder}: this library was made with the embedder {mine.name} ({mine.dimension} dimensions), "
+            f"not with {embedder.name} ({embedder.dimension}).",
+            hint,
+        )
 
     def put(self, state: FileState, document: Document, chunks: Sequence[Chunk], vectors: npt.NDArray[np.float32]) -> int:
         """Add a document, or replace the one at its location, in one transaction. Returns its id.

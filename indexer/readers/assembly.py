@@ -43,13 +43,15 @@ class Assembly:
     _blocks: list[Block] = field(default_factory=list)
     _length: int = 0
 
-    def heading(self, level: int, text: str, *, page: int | None = None, slide: int | None = None) -> None:
+    def heading(
+        self, level: int, text: str, *, page: int | None = None, slide: int | None = None, sheet: str | None = None
+    ) -> None:  # fmt: skip
         """Append a heading; what follows stands under it until one of the same or a higher level comes."""
         text = one_line(text)
         if not text:
             return
         self.headings = [(depth, name) for depth, name in self.headings if depth < level] + [(level, text)]
-        self.add(text, "heading", page=page, slide=slide)
+        self.add(text, "heading", page=page, slide=slide, sheet=sheet)
 
     def add(
         self, text: str, kind: BlockKind = "paragraph", *, page: int | None = None, slide: int | None = None,
@@ -86,6 +88,11 @@ class Assembly:
             if value:
                 pairs.append(f"{name}: {value}" if name and name != value else value)
         self.add(" | ".join(pairs), "row", page=page, slide=slide, sheet=sheet, row=row)
+
+    @property
+    def text_length(self) -> int:
+        """Code points added so far."""
+        return self._length
 
     def document(self) -> Document:
         """The finished document. Raises ReadError when nothing in it can be read."""

@@ -1,0 +1,161 @@
+"""What there is to do: the files under the paths a person names, held against what the library knows of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Literal
+
+from indexer.entries import Entry, FileState
+from indexer.errors import PinciteError
+from indexer.library import Library
+from indexer.readers import supported
+
+# A file that changed this recently may change again within the same tick of the clock: its time is not trusted then, and
+# the next ingest looks at its bytes (the "racy" files of git's index).
+RACY_NS = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file to look at: what it is called, where it is, and what the library has of it.
+
+    `state` is "unchanged" when size and time of change are as they were; "changed" may still turn out to have the same
+    bytes. `problem` is why it can't even be looked at.
+    """
+
+    source: str
+    path: Path
+    location: str
+    size: int
+    modified_ns: int
+    state: Literal["new", "changed", "unchanged"]
+    known: Entry | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an ingest will do."""
+
+    candidates: tuple[Candidate, ...]
+    vanished: tuple[Entry, ...]
+    skipped: dict[str, int]
+
+    def of(self, state: str) -> list[Candidate]:
+        """The candidates in that state."""
+        return [candidate for candidate in self.candidates if candidate.state == state]
+
+    def as_json(self) -> dict[str, object]:
+        """What `pincite ingest --dry-run --json` prints."""
+        named = {state: [candidate.source for candidate in self.of(state)] for state in ("new", "changed", "unchanged")}
+        return {**named, "vanished": [entry.source for entry in self.vanished], "skipped": self.skipped}
+
+
+def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Plan:
+    """Hold the files under `paths` against the library. Globs match the name, or the path below the folder named.
+
+    Raises PinciteError for a path that is not there.
+    """
+    # Not resolve(): a link that a person names is the folder they mean, and the name they want to see.
+    roots = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100
+    for given, root in zip(paths, roots, strict=True):
+        if not os.path.lexists(root):
+            raise PinciteError(f"{given}: there is no such file or folder.", "Check the path.")
+    entries = library.entries()
+    known = {entry.location: entry for entry in entries}
+    taken = {entry.source: entry.location for entry in entries}
+    seen: dict[str, Candidate] = {}
+    skipped: Counter[str] = Counter()
+    for root in roots:
+        for path in _files(root, library.folder.absolute()):
+            inner = path.relative_to(root).as_posix() if path != root else path.name
+            wanted = not include or _matches(inner, include)
+            if not wanted or _matches(inner, exclude):
+                continue
+            if path != root and not supported(path.name):
+                skipped[path.suffix.lower() or path.name] += 1
+                continue
+            if str(path) not in seen:
+                seen[str(path)] = _candidate(root, path, known.get(str(path)), taken)
+    vanished = [
+        entry for entry in entries if entry.location not in seen and _under(entry.location, roots) and not os.path.lexists(entry.location)
+    ]
+    return Plan(tuple(seen.values()), tuple(vanished), dict(sorted(skipped.items())))
+
+
+def file_state(candidate: Candidate, data: bytes) -> FileState:
+    """What to record of a file whose bytes have been read."""
+    recent = time.time_ns() - candidate.modified_ns < RACY_NS
+    digest = hashlib.sha256(data).hexdigest()
+    return FileState(candidate.source, candidate.location, digest, len(data), -1 if recent else candidate.modified_ns)
+
+
+def _files(root: Path, library: Path) -> Iterator[Path]:
+    """The regular files under a folder, in order; hidden ones, links that lead out and the library itself left out."""
+    if not root.is_dir():
+        yield root
+        return
+    for folder, folders, names in os.walk(root, onerror=_unreadable):
+        here = Path(folder)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and here / name != library)
+        for name in sorted(names):
+            path = here / name
+            if not name.startswith((".", "~$")) and _inside(path, root):
+                yield path
+
+
+def _unreadable(error: OSError) -> None:
+    raise PinciteError(f"{error.filename}: the folder can't be read: {error.strerror}.", "Check its permissions, or --exclude it.")
+
+
+def _inside(path: Path, root: Path) -> bool:
+    if not path.is_symlink():
+        return stat.S_ISREG(path.lstat().st_mode)
+    target = path.resolve()
+    return target.is_file() and target.is_relative_to(root.resolve())
+
+
+def _matches(inner: str, globs: Iterable[str]) -> bool:
+    name = inner.rsplit("/", 1)[-1]
+    return any(fnmatch(inner, glob) or fnmatch(name, glob) or fnmatch(inner, f"{glob.rstrip('/')}/*") for glob in globs)
+
+
+def _under(location: str, roots: Sequence[Path]) -> bool:
+    return any(Path(location) == root or root in Path(location).parents for root in roots)
+
+
+def _candidate(root: Path, path: Path, known: Entry | None, taken: dict[str, str]) -> Candidate:
+    source = known.source if known else _name(root, path, taken)
+    location = _readable(str(path))
+    taken[source] = location
+    try:
+        status = path.stat()
+    except OSError as error:
+        return Candidate(source, path, location, 0, -1, "new", known, error.strerror or "can't be opened")
+    problem = "" if stat.S_ISREG(status.st_mode) else "is not a regular file"
+    if location != str(path):
+        problem = "has a name that is not valid text"
+    state: Literal["new", "changed", "unchanged"] = "changed" if known else "new"
+    if known and (known.size, known.modified_ns) == (status.st_size, status.st_mtime_ns):
+        state = "unchanged"
+    return Candidate(source, path, location, status.st_size, status.st_mtime_ns, state, known, problem)
+
+
+def _name(root: Path, path: Path, taken: dict[str, str]) -> str:
+    """The shortest name that is still unique: below the folder's parent, or the whole path. Safe to print."""
+    short = path.relative_to(root.parent).as_posix()
+    name = short if taken.get(short, str(path)) == str(path) else path.as_posix()
+    return "".join(character if character.isprintable() else "\ufffd" for character in _readable(name))
+
+
+def _readable(name: str) -> str:
+    """A file's name as valid text: names are bytes, and need not be."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,89 @@
+"""Retrieval: the chunks that a question's words and its meaning find, fused by rank."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from indexer.dense import DenseIndex
+from indexer.embedding import embedder_of
+from indexer.errors import PinciteError
+from indexer.lexical import LexicalIndex
+from indexer.records import Hit, Hits
+
+if TYPE_CHECKING:
+    from indexer.embedding import Embedder
+    from indexer.library import Library
+
+# Candidates that each method gives to the fusion.
+DEPTH = 100
+# Reciprocal rank fusion (Cormack, Clarke & Büttcher 2009): weight / (RANK_CONSTANT + rank). The paper's 60 is for fusing many
+# weak rankings; with two good ones a smaller constant lets the first places count for more.
+RANK_CONSTANT = 20.0
+# The part of the lexical ranking. The bundled embedder was trained on English: elsewhere its word goes for little.
+LEXICAL_WEIGHT = {"en": 0.5}
+LEXICAL_WEIGHT_ELSEWHERE = 0.85
+
+
+class Searcher:
+    """Searches one library, as of the moment it was made. Not for use from several threads at once."""
+
+    def __init__(self, library: Library, embedder: Embedder) -> None:
+        self.library = library
+        self.embedder = embedder
+        self.lexical = LexicalIndex(library)
+        self.dense = DenseIndex(library)
+
+    def search(self, question: str, k: int = 10) -> Hits:
+        """The k best chunks for a question, best first. Raises PinciteError for an empty question."""
+        if not question.strip():
+            raise PinciteError("the question is empty.", 'Ask something: pincite ask "How many days of leave do I get?"')
+        took = {}
+        depth = max(DEPTH, k)
+        started = time.perf_counter()
+        lexical = self.lexical.search(question, depth)
+        took["lexical"] = time.perf_counter() - started
+        vector = self.embedder.embed_question(question)
+        took["embed"] = time.perf_counter() - started - took["lexical"]
+        dense = self.dense.search(vector, depth)
+        took["dense"] = time.perf_counter() - started - took["lexical"] - took["embed"]
+        hits = self._fuse({"lexical": lexical, "dense": dense}, k)
+        took["total"] = time.perf_counter() - started
+        return Hits(question, hits, {name: round(1000 * seconds, 3) for name, seconds in took.items()})
+
+    def _fuse(self, rankings: Mapping[str, list[tuple[int, float]]], k: int) -> tuple[Hit, ...]:
+        ranks: dict[int, dict[str, int]] = {}
+        scores: dict[int, dict[str, float]] = {}
+        for method, ranking in rankings.items():
+            for rank, (chunk_id, score) in enumerate(ranking, 1):
+                ranks.setdefault(chunk_id, {})[method] = rank
+                scores.setdefault(chunk_id, {})[method] = score
+        found = self.library.found(ranks)
+        hits = [
+            Hit(one.chunk, one.source, one.title, one.text, _fused(ranks[i], one.language), ranks[i], scores[i])
+            for i, one in found.items()
+        ]
+        hits.sort(key=lambda hit: (-hit.score, hit.chunk.id))
+        return tuple(hits[:k])
+
+
+def _fused(ranks: Mapping[str, int], language: str) -> float:
+    lexical = LEXICAL_WEIGHT.get(language, LEXICAL_WEIGHT_ELSEWHERE)
+    weights = {"lexical": lexical, "dense": 1 - lexical}
+    return sum(weights[method] / (RANK_CONSTANT + rank) for method, rank in ranks.items())
+
+
+def searcher(library: Library, embedder: str = "") -> Searcher:
+    """A library's searcher, opened once and made anew when the library has changed."""
+    kept: Searcher | None = library.kept.get("searcher")
+    opened = embedder_of(library, embedder)
+    if kept is None or kept.embedder is not opened or kept.lexical.generation != library.generation:
+        kept = Searcher(library, opened)
+        library.kept["searcher"] = kept
+    return kept
+
+
+def search(library: Library, question: str, k: int = 10) -> Hits:
+    """The k best chunks for a question, best first. Raises PinciteError for an empty question."""
+    return searcher(library).search(question, k)
