@@ -1,0 +1,261 @@
+"""Words of an answer found again in a passage: exactly for what it quotes, by shared content for what it paraphrases.
+
+Everything is compared token by token and answered as offsets into the passage, so that what is shown as found is always a
+slice of it. The manner is that of langextract's resolver: an alignment has a place and a grade, or is none.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from indexer.sentences import sentences
+
+Span = tuple[int, int]
+
+# Letters, with the marks that combine with them; a character a token where words are written without spaces.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_LETTER = (
+    r"(?:[^\W\d_]|[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]"
+    r"|(?![\d\u0964\u0965])[\u0900-\u0dff])"
+)
+_GROUPED = r"(?<!\d)\d{1,3}(?P<gap>[.,'’ \u00a0\u202f])\d{3}(?:(?P=gap)\d{3})*(?!\d)(?:[.,]\d{1,2}(?!\d))?"
+_NUMBER = rf"{_GROUPED}|(?<!\d[.,])\d+[.,]\d+(?![.,]?\d)|\d+"
+_SYMBOL = r"[%‰€$£¥°±]|(?<![\w)])[-−](?=\d)"
+_ELLIPSIS = re.compile(r"[\[(]\s*(?:…|\.\.\.)\s*[\])]|…|\.\.\.")
+_BULLET = re.compile(r"[\s\-–—•*|>#]+")
+
+# Words that carry no claim, in the languages Pincite's users write most; folded as `_fold` does.
+_FUNCTION_WORDS = frozenset(
+    "the and for are was were been being has have had that this these those with from into onto over under about than then "
+    "their there they them its his her our your you can may will would shall should could must does did which who whom whose "
+    "what when where while each any all per but also both such some only just more most other upon via because according "
+    "le la les des une aux dans pour par sur avec est sont ete etre ont qui que quoi dont leur leurs ses ces cette cet mais "
+    "plus selon vous nous ils elle elles son der die das den dem des und oder fur mit von vom zum zur ist sind war werden "
+    "wird hat haben ein eine einer eines einem einen auf aus bei nach als auch dass wie sie ihr los las una uno del para por "
+    "con que como sus esta este son ser han era gli della delle dei nel nella che sono alla dal passage document section page".split()
+)
+_NEGATIONS = frozenset(
+    "not no never without none neither nor cannot t pas aucun aucune jamais sans ni nicht kein keine keinen keiner nie ohne sin "
+    "nunca ningun ninguna senza mai non".split()
+)
+
+NUMBER_WEIGHT = 2.0
+# A paraphrase is supported when one stretch of the passage holds at least half of its content, and two thirds of what the
+# question had not said already; one that only repeats the question must be there almost whole.
+SHARE, NEW_SHARE, ECHO_SHARE = 0.5, 0.66, 0.75
+# Fewer words than this are a bare answer ("25 days"): they must all be there, in a stretch that the question speaks of.
+BARE = 3
+# Characters of the longest stretch that stands for one claim. A sentence longer than this is taken line by line.
+LONGEST = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word, number or symbol at `text[start:end]`: `key` for exact comparison, `stem` for content, `weight` 0 if it has none."""
+
+    key: str
+    stem: str
+    start: int
+    end: int
+    weight: float
+    number: bool = False
+
+
+def _pattern(hyphen: str) -> re.Pattern[str]:
+    word = rf"(?![{_UNSPACED}]){_LETTER}"
+    return re.compile(rf"(?P<number>{_NUMBER})|(?P<symbol>{_SYMBOL})|(?P<sign>[{_UNSPACED}])|(?P<word>{word}+(?:{hyphen}{word}+)*)")
+
+
+_TOKEN = _pattern(r"(?!)")
+# A word divided at the end of a line, as PDFs have it, read as one.
+_JOINED = _pattern(r"[-‐]\n\s*")
+
+
+def tokens(text: str, *, join_lines: bool = False) -> list[Token]:
+    """The tokens of a text, in order. `join_lines` reads a word that is divided at a line's end as one."""
+    return [_token(match) for match in (_JOINED if join_lines else _TOKEN).finditer(text)]
+
+
+def _token(match: re.Match[str]) -> Token:
+    start, end = match.span()
+    text = match.group()
+    if match["number"]:
+        number = _number(text)
+        return Token(number, number, start, end, NUMBER_WEIGHT, number=True)
+    key = unicodedata.normalize("NFKC", text).casefold().replace("−", "-")
+    if match["symbol"]:
+        return Token(key, key, start, end, 0.0)
+    if match["sign"]:
+        return Token(key, key, start, end, 1.0)
+    key = re.sub(r"[-‐]\n\s*", "", key)
+    stem = _stem(_fold(key))
+    shown = len(key) > 2 or (len(text) == 2 and text.isupper())
+    weight = 1.0 if shown and _fold(key) not in _FUNCTION_WORDS and key not in _NEGATIONS else 0.0
+    return Token(key, stem, start, end, weight)
+
+
+def _number(text: str) -> str:
+    """One spelling for a number: 1,250 and 1 250 and 1.250 are the same, and 12.50 is 12,5."""
+    digits = "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in text)
+    grouped = re.fullmatch(r"(\d{1,3}(?:([.,'’ \u00a0\u202f])\d{3})(?:\2\d{3})*)(?:[.,](\d{1,2}))?", digits)
+    if grouped:
+        whole, fraction = re.sub(r"\D", "", grouped[1]), grouped[3] or ""
+    else:
+        whole, _, fraction = digits.replace(",", ".").partition(".")
+    return ".".join(part for part in (whole.lstrip("0") or "0", fraction.rstrip("0")) if part)
+
+
+def _fold(word: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFKD", word) if not unicodedata.combining(char))
+
+
+def _stem(word: str) -> str:
+    """A word without the endings that a paraphrase changes first: plurals, and -ed, -ing in English."""
+    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
+        word = word[:-1]
+    if len(word) > 5 and word.endswith("ed"):
+        word = word[:-2] + "e"
+    elif len(word) > 6 and word.endswith("ing"):
+        word = word[:-3]
+    if len(word) > 4 and word.endswith("ie"):
+        word = word[:-2] + "y"
+    return word[:-1] if len(word) > 4 and word.endswith("e") else word
+
+
+def find_quote(quote: str, passage: str, near: Sequence[Token] = ()) -> Span | None:
+    """Where the words of `quote` stand in `passage`, one after the other; None when they don't.
+
+    White space, case, punctuation and the spelling of numbers may differ, words may not. An ellipsis in the quote stands for
+    anything. Of several places the one whose surroundings share most with `near` is taken.
+    """
+    parts = [tokens(part) for part in _ELLIPSIS.split(quote)]
+    parts = [part for part in parts if part]
+    if not parts:
+        return None
+    for join_lines in (False, True):
+        words = tokens(passage, join_lines=join_lines)
+        found = list(_places(parts, words))
+        if found:
+            places = [(words[first].start, words[last - 1].end) for first, last in found]
+            return _nearest(places, passage, words, near)
+    return None
+
+
+def _nearest(places: Sequence[Span], passage: str, words: Sequence[Token], near: Sequence[Token]) -> Span:
+    """The place in the sentence or line that shares most with `near`, else the first."""
+    if len(places) == 1:
+        return places[0]
+    stems = {token.stem for token in near if token.weight}
+    starts = [token.start for token in words]
+    shared: dict[Span, int] = dict.fromkeys(places, 0)
+    for start, end in _fine(passage):
+        inside = {token.stem for token in words[bisect_left(starts, start) : bisect_left(starts, end)]}
+        shared |= {place: len(stems & inside) for place in places if start <= place[0] < end}
+    return max(places, key=lambda place: shared[place])
+
+
+def _fine(passage: str) -> Iterator[Span]:
+    """Sentences, but none longer than its line."""
+    for line in re.finditer(r"[^\n]+", passage):
+        yield from sentences(passage, *line.span())
+
+
+def _starts(part: Sequence[Token], words: Sequence[Token]) -> Iterator[int]:
+    keys = [token.key for token in part]
+    for start in range(len(words) - len(keys) + 1):
+        if words[start].key == keys[0] and [token.key for token in words[start : start + len(keys)]] == keys:
+            yield start
+
+
+def _places(parts: Sequence[Sequence[Token]], words: Sequence[Token]) -> Iterator[Span]:
+    for start in _starts(parts[0], words):
+        span = _follow(parts, words, start)
+        if span is None:
+            # What does not follow here does not follow further on.
+            return
+        yield span
+
+
+def _follow(parts: Sequence[Sequence[Token]], words: Sequence[Token], start: int) -> Span | None:
+    """The stretch of `words` from `start` that holds every part in order."""
+    end = start + len(parts[0])
+    for part in parts[1:]:
+        step = next(_starts(part, words[end:]), None)
+        if step is None:
+            return None
+        end += step + len(part)
+    return start, end
+
+
+def find_support(claim: Sequence[Token], passage: str, question: Sequence[Token] = (), known: frozenset[str] = frozenset()) -> Span | None:
+    """The sentence, line, or pair of them in `passage` that says what `claim` does; None when none is near enough.
+
+    Every number of the claim must be in it, but those in `known` (of a document's name, say). `question` tells what the
+    claim merely repeats.
+    """
+    best: tuple[float, bool, int, int] | None = None
+    span: Span | None = None
+    asked = {token.stem for token in question if token.weight}
+    words = tokens(passage)
+    starts = [token.start for token in words]
+    for start, end, pair in _stretches(passage):
+        inside = words[bisect_left(starts, start) : bisect_left(starts, end)]
+        share = _share(claim, inside, asked, known)
+        grade = (share, not pair, len(asked & {token.stem for token in inside}), start - end)
+        if share and (best is None or grade > best):
+            best, span = grade, (start, end)
+    return span
+
+
+def _stretches(passage: str) -> Iterator[tuple[int, int, bool]]:
+    """Sentences and lines, alone and with the next one (True), each as tight as it stands."""
+    lines = [match.span() for match in re.finditer(r"[^\n]+", passage)]
+    whole = [(start, end) for start, end in sentences(passage) if end - start <= LONGEST]
+    singles = dict.fromkeys([*whole, *_fine(passage), *lines])
+    together = [(a[0], b[1]) for row in (whole, lines) for a, b in pairwise(row)]
+    pairs = [(start, end) for start, end in together if end - start <= LONGEST and "\n\n" not in passage[start:end]]
+    for spans, pair in ((singles, False), (dict.fromkeys(pairs), True)):
+        for start, end in spans:
+            bullet = _BULLET.match(passage, start, end)
+            first = bullet.end() if bullet else start
+            last = first + len(passage[first:end].rstrip())
+            if last > first:
+                yield first, last, pair
+
+
+def _share(claim: Sequence[Token], stretch: Sequence[Token], asked: set[str], known: frozenset[str]) -> float:
+    """How much of the claim's content the stretch holds, 0 … 1; 0 when that is too little, or its opposite."""
+    content = {token.stem: token.weight for token in claim if token.weight and not (token.number and token.key in known)}
+    there = {token.stem for token in stretch}
+    if not content or any(token.number and token.key not in there | known for token in claim) or _contradicts(claim, stretch):
+        return 0.0
+    share = _part(content, there)
+    new = {stem: weight for stem, weight in content.items() if stem not in asked}
+    if len(content) < BARE:
+        return share if share == 1.0 and (not asked or asked & there) else 0.0
+    enough = share >= SHARE and _part(new, there) >= NEW_SHARE if new else share >= ECHO_SHARE
+    return share if enough else 0.0
+
+
+def _part(content: dict[str, float], there: set[str]) -> float:
+    return sum(weight for stem, weight in content.items() if stem in there) / sum(content.values())
+
+
+def _contradicts(claim: Sequence[Token], stretch: Sequence[Token]) -> bool:
+    """Whether one says no where the other does not: a no counts with the word that it stands before."""
+    denied, denying = set(_denied(claim)), set(_denied(stretch))
+    if denied:
+        return not denying or bool((denied - denying) & {token.stem for token in stretch})
+    return bool(denying & {token.stem for token in claim if token.weight})
+
+
+def _denied(words: Sequence[Token]) -> Iterator[str]:
+    """The first word of content after each negation."""
+    for place, token in enumerate(words):
+        if token.key in _NEGATIONS and not (place + 1 < len(words) and words[place + 1].number):
+            yield next((after.stem for after in words[place + 1 :] if after.weight), "")
