@@ -1,0 +1,1 @@
+"""Typesets the sample company's documents from the readable sources in data/source."""
