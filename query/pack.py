@@ -230,13 +230,14 @@ class _Packing:
     def _left_out(self) -> tuple[LeftOut, ...]:
         """Each hit that is not wholly inside a passage: of a trimmed one, the part that was cut off."""
         left = []
+        kept = {piece.rank: piece for piece in self.selection.pieces}
         for piece in self.pieces:
             if self.selection.holds(piece):
                 continue
-            start, reason = piece.start, self._reason(piece)
-            cut = next((kept for kept in self.selection.pieces if kept.hit is piece.hit), None)
-            if cut is not None:
-                start, reason = cut.end, f"cut off: the passage is trimmed to its {self.room} tokens"
+            if piece.rank in kept:
+                start, reason = kept[piece.rank].end, f"cut off: the passage is trimmed to its {self.room} tokens"
+            else:
+                start, reason = piece.start, self._reason(piece)
             left.append(LeftOut(piece.hit.document, piece.hit.chunk.where, start, piece.end, reason))
         return tuple(left)
 

@@ -14,6 +14,8 @@ from indexer.records import Hit, Where, span_where
 # Chunks this far apart, with only white space between them, stand together.
 WIDEST_GAP = 64
 LONGEST_PLACE = 160
+# Stretches are found by the parts of their document that they reach into, of so many characters.
+PART = 4_096
 # No vocabulary in use has tokens so long but for runs of one sign: a beginning of more characters a token is not tried.
 CHARACTERS_A_TOKEN = 32
 
@@ -41,7 +43,7 @@ class Piece:
         return self.start + len(self.text)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Stretch:
     """Pieces of one document that stand together; `text` is the document's from `start` to `end`."""
 
@@ -77,31 +79,31 @@ class Selection:
         self.pieces: list[Piece] = []
         self.stretches: list[Stretch] = []
         self._text_of, self._count, self._boundary = text_of, count, boundary
-        self._of_document: defaultdict[int, list[Stretch]] = defaultdict(list)
+        self._near: defaultdict[tuple[int, int], list[Stretch]] = defaultdict(list)
         self._words: dict[str, Piece] = {}
 
     def add(self, piece: Piece) -> None:
         """Put a piece in: into the stretch that it touches, or as a stretch of its own."""
         self.pieces.append(piece)
         self._words.setdefault(normalised(piece.text), piece)
-        beside = self._of_document[piece.hit.chunk.document_id]
         touched = self._touched(piece)
         if not touched:
             stretch = Stretch([piece], piece.start, piece.end, piece.text, piece.hit.chunk.where)
             self.stretches.append(stretch)
-            beside.append(stretch)
+            self._place(stretch)
             return
         # Of two that become one, the better one's place: stretches are in order of their best pieces.
-        first = min(touched, key=self._position)
-        for other in touched:
-            if other is not first:
-                first.pieces += other.pieces
-                self.stretches.pop(self._position(other))
-                beside[:] = [stretch for stretch in beside if stretch is not other]
+        first = min(touched, key=self.stretches.index)
+        for stretch in touched:
+            self._displace(stretch)
+            if stretch is not first:
+                first.pieces += stretch.pieces
+                self.stretches.remove(stretch)
         first.pieces.append(piece)
         first.start, first.end = min(p.start for p in first.pieces), max(p.end for p in first.pieces)
         first.text = self._text_of(first.document_id, first.start, first.end)
         first.where = joined_where(first.pieces)
+        self._place(first)
 
     def cost(self, piece: Piece) -> int:
         """About what a piece would add: header, fence and words, or its words alone where it continues a stretch."""
@@ -113,7 +115,7 @@ class Selection:
 
     def holds(self, piece: Piece) -> bool:
         """Whether the piece's span is inside a stretch."""
-        beside = self._of_document.get(piece.hit.chunk.document_id, ())
+        beside = self._beside(piece.hit.chunk.document_id, piece.start, piece.start)
         return any(stretch.start <= piece.start and piece.end <= stretch.end for stretch in beside)
 
     def twin(self, piece: Piece) -> Stretch | None:
@@ -125,7 +127,7 @@ class Selection:
 
     def number(self, stretch: Stretch) -> int:
         """The number of a stretch in the prompt, from 1."""
-        return self._position(stretch) + 1
+        return self.stretches.index(stretch) + 1
 
     def block(self, number: int, stretch: Stretch) -> str:
         """A stretch as it stands in the prompt: the next boundary, or the template's, closes it."""
@@ -138,11 +140,25 @@ class Selection:
         """All stretches as they stand in the prompt."""
         return "".join(self.block(number, stretch) for number, stretch in enumerate(self.stretches, 1))
 
-    def _position(self, stretch: Stretch) -> int:
-        return next(number for number, other in enumerate(self.stretches) if other is stretch)
+    def _parts(self, document_id: int, start: int, end: int) -> list[tuple[int, int]]:
+        first, last = max(0, start - WIDEST_GAP) // PART, (end + WIDEST_GAP) // PART
+        return [(document_id, part) for part in range(first, last + 1)]
+
+    def _place(self, stretch: Stretch) -> None:
+        for part in self._parts(stretch.document_id, stretch.start, stretch.end):
+            self._near[part].append(stretch)
+
+    def _displace(self, stretch: Stretch) -> None:
+        for part in self._parts(stretch.document_id, stretch.start, stretch.end):
+            self._near[part].remove(stretch)
+
+    def _beside(self, document_id: int, start: int, end: int) -> list[Stretch]:
+        """The stretches that may reach to a span, each once."""
+        parts = self._parts(document_id, start, end)
+        return list(dict.fromkeys(stretch for part in parts if part in self._near for stretch in self._near[part]))
 
     def _touched(self, piece: Piece) -> list[Stretch]:
-        beside = self._of_document.get(piece.hit.chunk.document_id, ())
+        beside = self._beside(piece.hit.chunk.document_id, piece.start, piece.end)
         return [stretch for stretch in beside if self._touch(stretch, piece)]
 
     def _touch(self, stretch: Stretch, piece: Piece) -> bool:

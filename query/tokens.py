@@ -42,8 +42,8 @@ MARGIN = 1.4
 DIGIT = 0.7
 CAPITAL = 0.1  # after another capital
 EMOJI = 0.5  # and all else beyond U+FFFF
-REPEATED_SPACE = 0.25
-REPEATED_SIGN = 1.0
+REPEATED = 0.35  # a sign or space before the same again
+BREAK = 1.0  # a tab or newline after other white space
 
 # Long runs are cut before tiktoken sees them: its time grows with the square of a run's length up to 0.11, and since
 # then it refuses long runs of white space ("Max stack size exceeded for backtracking"). Below LONGEST_RUN nothing is cut.
@@ -52,10 +52,13 @@ SLICE = 1_000
 OVERLAP = 64
 
 _REMEMBERED = 10_000  # longer texts are not kept: whole prompts, counted once
-_DIGIT = re.compile(r"\d")
-_CAPITAL = re.compile(r"(?<=[A-Z])[A-Z]")
-_EMOJI = re.compile(r"[\U00010000-\U0010ffff]")
-_REPEATED = re.compile(r"([^\w])\1+")
+_DEAR = (
+    (DIGIT, re.compile(r"\d")),
+    (CAPITAL, re.compile(r"(?<=[A-Z])[A-Z]")),
+    (EMOJI, re.compile(r"[\U00010000-\U0010ffff]")),
+    (REPEATED, re.compile(r"([^\w\t\r\n]|_)(?=\1)")),
+    (BREAK, re.compile(r"(?<=\s)[\t\r\n]")),
+)
 # White space as Rust's regex has it: Python's also takes the four separators from U+001C.
 _RUN = re.compile(
     rf"(?<![\S\x1c-\x1f])[\S\x1c-\x1f]{{{LONGEST_RUN + 1},}}|(?<![^\S\x1c-\x1f])[^\S\x1c-\x1f]{{{LONGEST_RUN + 1},}}"
@@ -164,11 +167,7 @@ class EstimateCounter:
 
 
 def _estimate(text: str, base: TokenCounter) -> int:
-    likely = MARGIN * base.text(text)
-    for cost, dear in ((DIGIT, _DIGIT), (CAPITAL, _CAPITAL), (EMOJI, _EMOJI)):
-        likely += cost * len(dear.findall(text))
-    for run in _REPEATED.finditer(text):
-        likely += (len(run[0]) - 1) * (REPEATED_SPACE if run[1] == " " else REPEATED_SIGN)
+    likely = MARGIN * base.text(text) + sum(cost * len(dear.findall(text)) for cost, dear in _DEAR)
     return min(ceil(likely), len(text.encode()) + 1) if text else 0
 
 
