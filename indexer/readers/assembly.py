@@ -100,7 +100,7 @@ class Assembly:
             raise ReadError("has no text in it", self.notes[0] if self.notes else "Nothing to index.")
         title = one_line(self.title) or next((self.text_of(b) for b in self._blocks if b.kind == "heading"), "")
         return Document(
-            text="".join(self._parts), blocks=tuple(self._blocks), media_type=self.media_type, title=title[:200],
+            text="".join(self._parts), blocks=tuple(self._blocks), media_type=self.media_type, title=title[:200].strip(),
             language=self.language, pages=self.pages, notes=tuple(self.notes),
         )  # fmt: skip
 
