@@ -29,6 +29,8 @@ _NO_TEXT_HINT = "Pincite does not read text in pictures (OCR is not installed): 
 _MOST_BOOKMARKS = 20_000
 # A page with fewer signs may well hold nothing but a rule of dots or a formula.
 _ENOUGH = 200
+# Spaces, and what draws rules and leaders (a table of contents is half dots).
+_RULES = re.compile(r"[\s._…·-]+")
 
 
 class _RefusedError(Exception):
@@ -117,7 +119,7 @@ def _turn(lines: Sequence[Line]) -> int:
 
 def _is_garbled(page: Page) -> bool:
     """Whether most signs on a full page are neither letters nor figures: its fonts map to nothing that can be searched."""
-    text = "".join(line.text for line in page.lines).replace(" ", "")
+    text = _RULES.sub("", "".join(line.text for line in page.lines))
     return len(text) > _ENOUGH and sum(sign.isalnum() for sign in text) < 0.5 * len(text)
 
 

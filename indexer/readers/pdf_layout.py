@@ -20,6 +20,10 @@ _DIGITS = re.compile(r"\d+")
 _LARGER = 1.15
 # The part of a page's height, at either end, where running heads and foots stand.
 _MARGIN = 0.12
+# Letters that a part of a running head has at least; "page #" has fewer, and stands in tables too.
+_TELLING = 8
+# The dots that lead the eye to a page number in a table of contents.
+_LEADERS = re.compile(r"\s*(?:\.\s?|…\s?|·\s?){5,}\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def mend(lines: Iterator[str] | Sequence[str]) -> str:
     """
     text = ""
     for line in lines:
-        line = line.strip()
+        line = _LEADERS.sub(" … ", line).strip()
         if not text:
             text = line
             continue
@@ -126,19 +130,27 @@ def _is_wide(letter: str) -> bool:
 
 
 def _running_lines(pages: Sequence[Page]) -> set[tuple[int, int]]:
-    """(page, identity) of the lines that say the same at the edge of most pages, digits aside."""
+    """(page, identity) of the lines at the edge of a page that say, whole or in a part, what most pages say there.
+
+    In part: the name of the document stands beside that of the chapter.
+    """
     edges = {page.number: _edge_lines(page) for page in pages}
-    seen = Counter(key for found in edges.values() for key in {_running_key(line) for line in found})
+    seen = Counter(key for found in edges.values() for key in {key for line in found for key in _running_keys(line)})
     filled = sum(1 for page in pages if page.lines)
     # Left and right pages may differ, and a chapter opens without its head: two pages of five are most of them.
     least = max(3, round(filled * 0.4))
     return {
-        (number, id(line)) for number, found in edges.items() for line in found if seen[_running_key(line)] >= least
-    }  # fmt: skip
+        (number, id(line))
+        for number, found in edges.items()
+        for line in found
+        if any(seen[key] >= least for key in _running_keys(line))
+    }
 
 
-def _running_key(line: Line) -> str:
-    return _DIGITS.sub("#", one_line(line.text).lower())
+def _running_keys(line: Line) -> set[str]:
+    """What a line says, digits aside: all of it, and each part that is long enough to mean something alone."""
+    parts = [_DIGITS.sub("#", one_line(cell.text).lower()) for cell in line.cells]
+    return {" ".join(parts), *(part for part in parts if len(part) >= _TELLING)}
 
 
 def _edge_lines(page: Page) -> list[Line]:
@@ -182,6 +194,8 @@ def _body_size(pages: Sequence[Page]) -> float:
 def _looks_like_heading(line: Line, text: str, lines: int, body: float) -> bool:
     """Whether a paragraph is a heading by its type: larger than the body's, or bold, short and alone."""
     if lines > 3 or len(text) > 160 or sum(letter.isalpha() for letter in text) < 2:
+        return False
+    if len(text) > 60 and _ENDED.search(text):
         return False
     # "2   Leave" has a gap after its number; any other gap is that of a table or form.
     if len(line.cells) > 2 or (len(line.cells) == 2 and any(letter.isalpha() for letter in line.cells[0].text)):
@@ -246,6 +260,8 @@ def _pitch(lines: Sequence[Line]) -> float:
 def _same_paragraph(lines: Sequence[Line], first: int, at: int, pitch: float) -> bool:
     """Whether line `at` goes on with the paragraph that begins at line `first`."""
     opening, above, line = lines[first], lines[at - 1], lines[at]
+    if _LEADERS.search(above.text) or _LEADERS.search(line.text):
+        return False
     if above.turn != line.turn or abs(above.size - line.size) > 0.1 * above.size or above.bold != line.bold:
         return False
     step = (above.baseline - line.baseline) / max(above.size, 1e-6)

@@ -40,7 +40,8 @@ class Line:
     """One line as printed, measured along its own direction of writing.
 
     `baseline` grows upwards, as a PDF counts; `size` is the height of the type in points; `turn` is the direction of
-    writing in quarters of a circle, so that a page on its side reads like any other.
+    writing in quarters of a circle, so that a page on its side reads like any other. `font` is that of its longest word;
+    `bold` says whether the line is heavy from its first word to its last.
     """
 
     cells: tuple[Cell, ...]
@@ -48,6 +49,7 @@ class Line:
     size: float
     font: str
     turn: int
+    bold: bool = False
 
     @property
     def text(self) -> str:
@@ -63,11 +65,6 @@ class Line:
     def right(self) -> float:
         """Where it ends."""
         return self.cells[-1].right
-
-    @property
-    def bold(self) -> bool:
-        """Whether the name of the font says that it is heavy."""
-        return any(weight in self.font.lower() for weight in ("bold", "black", "heavy", "semibold"))
 
 
 class _Characters:
@@ -170,7 +167,14 @@ def _measured(characters: _Characters, indexes: Sequence[int]) -> Line | None:
             cells[-1] = Cell(f"{cells[-1].text} {text}", cells[-1].left, max(right, cells[-1].right))
         else:
             cells.append(Cell(text, left, right))
-    return Line(_marked(tuple(cells)), baseline, size, font, turn)
+    ends = (word[0] for word in (words[0], words[-1]) if not _MARKER.fullmatch(chr(codes[word[0]])))
+    bold = _is_bold(font) and all(_is_bold(characters.type_of(index)[1]) for index in ends)
+    return Line(_marked(tuple(cells)), baseline, size, font, turn, bold)
+
+
+def _is_bold(font: str) -> bool:
+    """Whether the name of a font says that it is heavy."""
+    return any(weight in font.lower() for weight in ("bold", "black", "heavy"))
 
 
 def _marked(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:

@@ -138,6 +138,27 @@ def test_running_heads_and_foots_are_left_out():
     assert blocks(read(drawn(pages), "x.pdf")) == [("paragraph", n, f"Rule number {n} holds.") for n in range(1, 7)]
 
 
+def test_a_running_foot_that_names_the_chapter_is_left_out_too():
+    chapters = ["Welcome", "Leave", "Travel", "Safety", "Money", "Goodbye"]
+    pages = [
+        [(72, 700, f"In short: {chapter.lower()}."), (72, 40, "Handbook, edition 2026"), (420, 40, chapter)] for chapter in chapters
+    ]  # fmt: skip
+    found = [text for _, _, text in blocks(read(drawn(pages), "x.pdf"))]
+    assert found == [f"In short: {chapter.lower()}." for chapter in chapters]
+
+
+def test_an_item_that_begins_in_bold_keeps_its_second_line():
+    items = [(72, 760, "•"), (84, 760, "Say it early.", "Helvetica-Bold", 11), (160, 760, "A cracked gasket, a late order or a bad mood:"), (84, 746, "tell someone.")]
+    assert blocks(read(drawn([items]), "x.pdf")) == [("list", 1, "• Say it early. A cracked gasket, a late order or a bad mood: tell someone.")]
+
+
+def test_entries_of_a_table_of_contents_stay_apart_and_lose_their_dots():
+    lines = [(72, 760 - 14 * n, f"{n} Chapter {'. ' * 20}{n * 3}") for n in range(1, 16)]
+    document = read(drawn([lines]), "x.pdf")
+    assert [text for _, _, text in blocks(document)] == [f"{n} Chapter … {n * 3}" for n in range(1, 16)]
+    assert document.notes == ()
+
+
 def test_the_head_of_a_table_over_pages_is_no_running_head():
     rows = [["Item", "Price", "Stock"]] + [[f"Lamp {n}", f"{n}.50 EUR", str(n * 7)] for n in range(1, 121)]
     data = platypus([Table(rows, repeatRows=1, style=[("FONT", (0, 0), (-1, 0), "Helvetica-Bold")])])
