@@ -1,16 +1,17 @@
 """Words of an answer found again in a passage: exactly for what it quotes, by shared content for what it paraphrases.
 
-Everything is compared token by token and answered as offsets into the passage, so that what is shown as found is always a
-slice of it. The manner is that of langextract's resolver: an alignment has a place and a grade, or is none.
+Everything is compared token by token and answered as offsets into the passage, so that what is shown as found is always
+a slice of it. The manner is that of langextract's resolver: an alignment has a place and a grade, or is none.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from indexer.sentences import sentences
@@ -26,27 +27,31 @@ _LETTER = (
 _GROUPED = r"(?<!\d)\d{1,3}(?P<gap>[.,'’ \u00a0\u202f])\d{3}(?:(?P=gap)\d{3})*(?!\d)(?:[.,]\d{1,2}(?!\d))?"
 _NUMBER = rf"{_GROUPED}|(?<!\d[.,])\d+[.,]\d+(?![.,]?\d)|\d+"
 _SYMBOL = r"[%‰€$£¥°±]|(?<![\w)])[-−](?=\d)"
+_DIVIDED = re.compile(r"\w[-‐]\n")
 _ELLIPSIS = re.compile(r"[\[(]\s*(?:…|\.\.\.)\s*[\])]|…|\.\.\.")
 _BULLET = re.compile(r"[\s\-–—•*|>#]+")
 
 # Words that carry no claim, in the languages Pincite's users write most; folded as `_fold` does.
 _FUNCTION_WORDS = frozenset(
-    "the and for are was were been being has have had that this these those with from into onto over under about than then "
-    "their there they them its his her our your you can may will would shall should could must does did which who whom whose "
-    "what when where while each any all per but also both such some only just more most other upon via because according "
-    "le la les des une aux dans pour par sur avec est sont ete etre ont qui que quoi dont leur leurs ses ces cette cet mais "
-    "plus selon vous nous ils elle elles son der die das den dem des und oder fur mit von vom zum zur ist sind war werden "
-    "wird hat haben ein eine einer eines einem einen auf aus bei nach als auch dass wie sie ihr los las una uno del para por "
-    "con que como sus esta este son ser han era gli della delle dei nel nella che sono alla dal passage document section page".split()
+    "the and for are was were been being has have had that this these those with from into onto over under about than "
+    "then their there they them its his her our your you can may will would shall should could must does did which "
+    "who whom whose what when where while each any all per but also both such some only just more most other upon via "
+    "because according le la les des une aux dans pour par sur avec est sont ete etre ont qui que quoi dont leur "
+    "leurs ses ces cette cet mais plus selon vous nous ils elle elles son der die das den dem des und oder fur mit "
+    "von vom zum zur ist sind war werden wird hat haben ein eine einer eines einem einen auf aus bei nach als auch "
+    "dass wie sie ihr los las una uno del para por con que como sus esta este son ser han era gli della delle dei nel "
+    "nella che sono alla dal passage document section page".split()
 )
 _NEGATIONS = frozenset(
-    "not no never without none neither nor cannot t pas aucun aucune jamais sans ni nicht kein keine keinen keiner nie ohne sin "
-    "nunca ningun ninguna senza mai non".split()
+    "not no never without none neither nor cannot t pas aucun aucune jamais sans ni nicht kein keine keinen keiner "
+    "nie ohne sin nunca ningun ninguna senza mai non".split()
 )
 
 NUMBER_WEIGHT = 2.0
-# A paraphrase is supported when one stretch of the passage holds at least half of its content, and two thirds of what the
-# question had not said already; one that only repeats the question must be there almost whole.
+# A paraphrase is supported when one stretch of the passage holds at least half of its content, and two thirds of what
+# the question had not said already; one that only repeats the question must be there almost whole. On 250 questions each
+# of SQuAD and PIAF, "question: gold answer" is found in .92 and .70 of the passages that it is from, in .02 and .03 of
+# others of the same article, and with the answer of another question in .02 and .03.
 SHARE, NEW_SHARE, ECHO_SHARE = 0.5, 0.66, 0.75
 # Fewer words than this are a bare answer ("25 days"): they must all be there, in a stretch that the question speaks of.
 BARE = 3
@@ -56,7 +61,10 @@ LONGEST = 600
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word, number or symbol at `text[start:end]`: `key` for exact comparison, `stem` for content, `weight` 0 if it has none."""
+    """A word, number or symbol at `text[start:end]`.
+
+    `key` is for exact comparison, `stem` for that of content; `weight` is 0 for a word that carries none.
+    """
 
     key: str
     stem: str
@@ -68,7 +76,8 @@ class Token:
 
 def _pattern(hyphen: str) -> re.Pattern[str]:
     word = rf"(?![{_UNSPACED}]){_LETTER}"
-    return re.compile(rf"(?P<number>{_NUMBER})|(?P<symbol>{_SYMBOL})|(?P<sign>[{_UNSPACED}])|(?P<word>{word}+(?:{hyphen}{word}+)*)")
+    words = rf"{word}+(?:{hyphen}{word}+)*"
+    return re.compile(rf"(?P<number>{_NUMBER})|(?P<symbol>{_SYMBOL})|(?P<sign>[{_UNSPACED}])|(?P<word>{words})")
 
 
 _TOKEN = _pattern(r"(?!)")
@@ -76,9 +85,10 @@ _TOKEN = _pattern(r"(?!)")
 _JOINED = _pattern(r"[-‐]\n\s*")
 
 
-def tokens(text: str, *, join_lines: bool = False) -> list[Token]:
-    """The tokens of a text, in order. `join_lines` reads a word that is divided at a line's end as one."""
-    return [_token(match) for match in (_JOINED if join_lines else _TOKEN).finditer(text)]
+def tokens(text: str, start: int = 0, end: int | None = None, *, join_lines: bool = False) -> list[Token]:
+    """The tokens of `text[start:end]`, in order; `join_lines` reads a word that is divided at a line's end as one."""
+    pattern = _JOINED if join_lines else _TOKEN
+    return [_token(match) for match in pattern.finditer(text, start, len(text) if end is None else end)]
 
 
 def _token(match: re.Match[str]) -> Token:
@@ -127,36 +137,97 @@ def _stem(word: str) -> str:
     return word[:-1] if len(word) > 4 and word.endswith("e") else word
 
 
-def find_quote(quote: str, passage: str, near: Sequence[Token] = ()) -> Span | None:
-    """Where the words of `quote` stand in `passage`, one after the other; None when they don't.
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A sentence or line of a passage, or two together (`pair`), as it is compared with claims."""
 
-    White space, case, punctuation and the spelling of numbers may differ, words may not. An ellipsis in the quote stands for
-    anything. Of several places the one whose surroundings share most with `near` is taken.
-    """
-    parts = [tokens(part) for part in _ELLIPSIS.split(quote)]
-    parts = [part for part in parts if part]
-    if not parts:
+    start: int
+    end: int
+    pair: bool
+    stems: frozenset[str]
+    denied: frozenset[str]
+
+
+class Reading:
+    """A passage read once, to be searched for any number of claims."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.words = tokens(text)
+        self._starts = [token.start for token in self.words]
+
+    @cached_property
+    def stretches(self) -> list[Stretch]:
+        """What can bear out a claim."""
+        found = []
+        for start, end, pair in _stretches(self.text):
+            inside = self.inside(start, end)
+            stems = frozenset(token.stem for token in inside)
+            found.append(Stretch(start, end, pair, stems, frozenset(_denied(inside))))
+        return found
+
+    @cached_property
+    def _joined(self) -> list[Token]:
+        """The tokens with divided words made whole; none when no word is divided."""
+        return tokens(self.text, join_lines=True) if _DIVIDED.search(self.text) else []
+
+    @cached_property
+    def _lines(self) -> list[Span]:
+        return list(_fine(self.text))
+
+    def inside(self, start: int, end: int) -> list[Token]:
+        """The tokens that begin in `text[start:end]`."""
+        return self.words[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
+
+    def find_quote(self, quote: str, near: Sequence[Token] = ()) -> Span | None:
+        """Where the words of `quote` stand, one after the other; None when they don't.
+
+        White space, case, punctuation and the spelling of numbers may differ, words may not. An ellipsis in the quote
+        stands for anything. Of several places the one in the sentence or line that shares most with `near` is taken.
+        """
+        parts = [part for part in (tokens(piece) for piece in _ELLIPSIS.split(quote)) if part]
+        if not parts:
+            return None
+        for words in (self.words, self._joined):
+            found = [(words[first].start, words[last - 1].end) for first, last in _places(parts, words)]
+            if found:
+                return self._nearest(found, near)
         return None
-    for join_lines in (False, True):
-        words = tokens(passage, join_lines=join_lines)
-        found = list(_places(parts, words))
-        if found:
-            places = [(words[first].start, words[last - 1].end) for first, last in found]
-            return _nearest(places, passage, words, near)
-    return None
 
+    def _nearest(self, places: Sequence[Span], near: Sequence[Token]) -> Span:
+        if len(places) == 1:
+            return places[0]
+        stems = {token.stem for token in near if token.weight}
+        begins = [start for start, _ in self._lines]
 
-def _nearest(places: Sequence[Span], passage: str, words: Sequence[Token], near: Sequence[Token]) -> Span:
-    """The place in the sentence or line that shares most with `near`, else the first."""
-    if len(places) == 1:
-        return places[0]
-    stems = {token.stem for token in near if token.weight}
-    starts = [token.start for token in words]
-    shared: dict[Span, int] = dict.fromkeys(places, 0)
-    for start, end in _fine(passage):
-        inside = {token.stem for token in words[bisect_left(starts, start) : bisect_left(starts, end)]}
-        shared |= {place: len(stems & inside) for place in places if start <= place[0] < end}
-    return max(places, key=lambda place: shared[place])
+        def shared(place: Span) -> int:
+            line = self._lines[max(0, bisect_right(begins, place[0]) - 1)]
+            return len(stems & {token.stem for token in self.inside(*line)})
+
+        return max(places, key=shared)
+
+    def find_support(
+        self, claim: Sequence[Token], question: Sequence[Token] = (), known: frozenset[str] = frozenset(),
+    ) -> Span | None:  # fmt: skip
+        """The sentence, line, or pair of them that says what `claim` does; None when none is near enough.
+
+        Every number of the claim must be in it, but those in `known` (of a document's name, say). `question` tells what
+        the claim merely repeats.
+        """
+        asked = frozenset(token.stem for token in question if token.weight)
+        content = {token.stem: token.weight for token in claim if token.weight and token.key not in known}
+        numbers = {token.key for token in claim if token.number and token.key not in known}
+        denied = frozenset(_denied(claim))
+        best: tuple[float, bool, int, int] | None = None
+        span: Span | None = None
+        for stretch in self.stretches:
+            if not content or not numbers <= stretch.stems or _contradicts(content, denied, stretch):
+                continue
+            share = _share(content, asked, stretch.stems)
+            grade = (share, not stretch.pair, len(asked & stretch.stems), stretch.start - stretch.end)
+            if share and (best is None or grade > best):
+                best, span = grade, (stretch.start, stretch.end)
+        return span
 
 
 def _fine(passage: str) -> Iterator[Span]:
@@ -165,9 +236,9 @@ def _fine(passage: str) -> Iterator[Span]:
         yield from sentences(passage, *line.span())
 
 
-def _starts(part: Sequence[Token], words: Sequence[Token]) -> Iterator[int]:
+def _starts(part: Sequence[Token], words: Sequence[Token], after: int = 0) -> Iterator[int]:
     keys = [token.key for token in part]
-    for start in range(len(words) - len(keys) + 1):
+    for start in range(after, len(words) - len(keys) + 1):
         if words[start].key == keys[0] and [token.key for token in words[start : start + len(keys)]] == keys:
             yield start
 
@@ -185,31 +256,11 @@ def _follow(parts: Sequence[Sequence[Token]], words: Sequence[Token], start: int
     """The stretch of `words` from `start` that holds every part in order."""
     end = start + len(parts[0])
     for part in parts[1:]:
-        step = next(_starts(part, words[end:]), None)
-        if step is None:
+        following = next(_starts(part, words, end), None)
+        if following is None:
             return None
-        end += step + len(part)
+        end = following + len(part)
     return start, end
-
-
-def find_support(claim: Sequence[Token], passage: str, question: Sequence[Token] = (), known: frozenset[str] = frozenset()) -> Span | None:
-    """The sentence, line, or pair of them in `passage` that says what `claim` does; None when none is near enough.
-
-    Every number of the claim must be in it, but those in `known` (of a document's name, say). `question` tells what the
-    claim merely repeats.
-    """
-    best: tuple[float, bool, int, int] | None = None
-    span: Span | None = None
-    asked = {token.stem for token in question if token.weight}
-    words = tokens(passage)
-    starts = [token.start for token in words]
-    for start, end, pair in _stretches(passage):
-        inside = words[bisect_left(starts, start) : bisect_left(starts, end)]
-        share = _share(claim, inside, asked, known)
-        grade = (share, not pair, len(asked & {token.stem for token in inside}), start - end)
-        if share and (best is None or grade > best):
-            best, span = grade, (start, end)
-    return span
 
 
 def _stretches(passage: str) -> Iterator[tuple[int, int, bool]]:
@@ -228,30 +279,25 @@ def _stretches(passage: str) -> Iterator[tuple[int, int, bool]]:
                 yield first, last, pair
 
 
-def _share(claim: Sequence[Token], stretch: Sequence[Token], asked: set[str], known: frozenset[str]) -> float:
-    """How much of the claim's content the stretch holds, 0 … 1; 0 when that is too little, or its opposite."""
-    content = {token.stem: token.weight for token in claim if token.weight and not (token.number and token.key in known)}
-    there = {token.stem for token in stretch}
-    if not content or any(token.number and token.key not in there | known for token in claim) or _contradicts(claim, stretch):
-        return 0.0
+def _share(content: Mapping[str, float], asked: frozenset[str], there: frozenset[str]) -> float:
+    """How much of a claim's content is there, 0 … 1; 0 when that is too little."""
     share = _part(content, there)
-    new = {stem: weight for stem, weight in content.items() if stem not in asked}
     if len(content) < BARE:
         return share if share == 1.0 and (not asked or asked & there) else 0.0
+    new = {stem: weight for stem, weight in content.items() if stem not in asked}
     enough = share >= SHARE and _part(new, there) >= NEW_SHARE if new else share >= ECHO_SHARE
     return share if enough else 0.0
 
 
-def _part(content: dict[str, float], there: set[str]) -> float:
+def _part(content: Mapping[str, float], there: frozenset[str]) -> float:
     return sum(weight for stem, weight in content.items() if stem in there) / sum(content.values())
 
 
-def _contradicts(claim: Sequence[Token], stretch: Sequence[Token]) -> bool:
+def _contradicts(content: Mapping[str, float], denied: frozenset[str], stretch: Stretch) -> bool:
     """Whether one says no where the other does not: a no counts with the word that it stands before."""
-    denied, denying = set(_denied(claim)), set(_denied(stretch))
     if denied:
-        return not denying or bool((denied - denying) & {token.stem for token in stretch})
-    return bool(denying & {token.stem for token in claim if token.weight})
+        return not stretch.denied or bool((denied - stretch.denied) & stretch.stems)
+    return any(stem in content for stem in stretch.denied)
 
 
 def _denied(words: Sequence[Token]) -> Iterator[str]:

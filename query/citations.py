@@ -6,13 +6,14 @@ A model's word that it quotes is never taken: a citation is found in the passage
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.readers.assembly import clean
 from indexer.records import AnswerStatus, Citation, CitationStatus, Pack, Passage, Where
 from indexer.sentences import sentences
-from query.alignment import Span, Token, find_quote, find_support, tokens
+from query.alignment import Reading, Span, Token, tokens
 
 # [1], [1, 2], [1-3], [^1], [passage 1], [1, p. 4], 【1】, 【1†source】, ［1］.
 _LIST = r"\d{1,6}(?:\s*(?:[,;，、&+–—-]|and|et|und)\s*(?:passage\s*)?\d{1,6})*"
@@ -27,10 +28,12 @@ _QUOTES = re.compile(
     r"""“((?:(?!\n\s*\n)[^“”])+)”|„((?:(?!\n\s*\n)[^“”„])+)[“”]|«((?:(?!\n\s*\n)[^«»])+)»|「((?:(?!\n\s*\n)[^「」])+)」"""
     r"""|(?<!\w)"((?:(?!\n\s*\n)[^"])+)"(?!\w)"""
 )
-_MARKER = re.compile(r"(?P<first>^[\W_]*NOT[\s_-]*FOUND\b)|(?:[.!?:]\s|\n)[\W_]*NOT[\s_-]*FOUND\b")
+_MARKER = re.compile(r"(?P<first>^[\W_]*NOT[\s_-]*FOUND\b)|(?:[.!?:]\s|\n)[\W_]{0,8}NOT[\s_-]*FOUND\b")
 _NOT_FOUND = re.compile(r"[\W_]*not[\s_-]+found\b(?=\W*$|\s*[.!:;,(—–-]|\s*\n|\s+in\b)", re.IGNORECASE)
 # Where the answer says to look is no claim about what stands there.
 _PLACES = re.compile(r"\b(?:pages?|pp?\.|slides?|rows?|sections?|seiten?|lignes?)\s*\d+(?:[.–-]\d+)*", re.IGNORECASE)
+# A sentence with more marks than this is noise: a mark in it vouches for the words beside it alone.
+MARKS = 20
 _ENUMERATOR = re.compile(r"\s*(?:[-*•–]|\d{1,2}[.)])\s+")
 
 
@@ -84,9 +87,9 @@ class _Sentence:
 def verify(text: str, pack: Pack, where: Callable[[Passage, int, int], Where] | None = None) -> Verified:
     """Check a model's answer against the passages it was given.
 
-    `where` places `document text[start:end]`, in a passage's document; without it a citation stands where its passage does.
-    A citation is "quote found" with the exact slice of the document, "passage only" when the sentence could not be aligned
-    with the passage that it cites, and "unsupported" when it quotes what is not there.
+    `where` gives the place of text[start:end] of a passage's document; without it a citation stands where its passage
+    does. A citation is "quote found" with the exact slice of the document, "passage only" when the sentence could not be
+    aligned with the passage that it cites, and "unsupported" when it quotes what is not there.
     """
     passages = {passage.number: passage for passage in pack.passages}
     text = clean(text).strip()
@@ -97,9 +100,11 @@ def verify(text: str, pack: Pack, where: Callable[[Passage, int, int], Where] | 
     checked = _sentences(shown, groups)
     citations: list[Citation] = []
     unknown: list[str] = []
+    check = _Check(passages, Reading(pack.question), where or _place_of_passage, {})
+    blank = _blank(shown, groups)
     for sentence in checked:
-        for claim in _claims(shown, sentence):
-            citations += _cite(claim, passages, pack, where, unknown)
+        for claim in _claims(blank, sentence):
+            citations += check.cite(claim, unknown)
     if unknown:
         said = ", ".join(dict.fromkeys(unknown))
         notes.append(f"numbers that are not in the passages cited for them: {said}")
@@ -185,7 +190,10 @@ def _without(text: str, groups: Sequence[_Group]) -> str:
 
 
 def _sentences(text: str, groups: Sequence[_Group]) -> list[_Sentence]:
-    """The sentences line by line, each with its marks: those after its full stop too, or in front where a line begins so."""
+    """The sentences line by line, each with its marks: those behind its full stop too.
+
+    Where a line begins with a mark and ends with none, the marks stand in front of what they vouch for.
+    """
     masked = _masked(text, groups)
     found: list[tuple[int, int, list[_Group]]] = []
     for line in re.finditer(r"[^\n]+", masked):
@@ -223,13 +231,15 @@ def _says_something(text: str, sentence: _Sentence) -> bool:
     return not said.endswith(":") and sum(1 for token in tokens(said) if token.weight) >= 2
 
 
-def _claims(text: str, sentence: _Sentence) -> Iterator[_Claim]:
-    """One claim a group of marks: the words before it, or after it where the sentence begins with one ("According to [1], …")."""
+def _claims(blank: str, sentence: _Sentence) -> Iterator[_Claim]:
+    """One claim a group of marks: the words before it, or after it in a sentence that opens with one ("By [1], …").
+
+    `blank` is the answer without its marks.
+    """
     groups = sentence.groups
     if not groups:
         return
     end = max(sentence.end, groups[-1].end)
-    blank = _blank(text, groups)
     whole = _words(blank, sentence.start, end)
     first = sum(1 for token in whole if token.weight and token.end <= groups[0].start)
     after = any(token.weight and token.start >= groups[0].end for token in whole)
@@ -239,61 +249,84 @@ def _claims(text: str, sentence: _Sentence) -> Iterator[_Claim]:
         bounds[0] = sentence.start
     else:
         bounds = [*ends[:-1], end]
+    starts = [token.start for token in whole]
     quotes = [_Quote(match.start() + 1, match.group()[1:-1]) for match in _QUOTES.finditer(blank, sentence.start, end)]
     for group, start, stop in zip(groups, bounds[:-1], bounds[1:], strict=True):
-        words = tuple(token for token in whole if start <= token.start < stop)
-        if sum(token.weight for token in words) < 2:
+        words = tuple(whole[bisect_left(starts, start) : bisect_left(starts, stop)])
+        if sum(token.weight for token in words) < 2 and len(groups) <= MARKS:
             words = tuple(whole)
         yield _Claim(group.numbers, words, tuple(quote for quote in quotes if start < quote.start <= stop))
 
 
 def _blank(text: str, groups: Sequence[_Group]) -> str:
     """The text, character for character, without marks and page numbers."""
-    for start, end in [(group.start, group.end) for group in groups] + [match.span() for match in _PLACES.finditer(text)]:
-        text = text[:start] + " " * (end - start) + text[end:]
-    return text
+    characters = list(text)
+    for start, end in [(group.start, group.end) for group in groups] + [m.span() for m in _PLACES.finditer(text)]:
+        characters[start:end] = " " * (end - start)
+    return "".join(characters)
 
 
 def _words(text: str, start: int, end: int) -> list[Token]:
     """The tokens of `text[start:end]`, without the numbering of a list."""
     numbering = _ENUMERATOR.match(text, start, end)
     begun = numbering.end() if numbering else start
-    return [token for token in tokens(text[:end]) if token.start >= begun]
+    return tokens(text, begun, end)
 
 
 # The check.
 
 
-def _cite(
-    claim: _Claim, passages: Mapping[int, Passage], pack: Pack, where: Callable[[Passage, int, int], Where] | None,
-    unknown: list[str],
-) -> Iterator[Citation]:  # fmt: skip
-    """The citations of one claim, in the order of its numbers. Numbers (digits) that no cited passage has go to `unknown`."""
-    cited = [passages[number] for number in claim.numbers]
-    names = " ".join(f"{passage.document} {' '.join(passage.where.heading)}" for passage in cited)
-    named = [quote for quote in claim.quotes if find_quote(quote.text, names)]
-    words = [token for token in claim.words if not any(quote.holds(token) for quote in named)]
-    # Words of the question in quotation marks are no quotation of the passage either.
-    quotes = [quote for quote in claim.quotes if quote not in named and tokens(quote.text) and not find_quote(quote.text, pack.question)]
-    # A year in a document's name is known without standing in its text ("the 2024 handbook"); a smaller number is a claim.
-    known = frozenset(token.key for token in tokens(names) if token.number and len(token.key) >= 4)
-    there = known.union(*({token.key for token in tokens(p.text)} for p in cited))
-    strange = [token.key for token in words if token.number and token.key not in there]
-    unknown += strange
-    found = [{p.number: span for p in cited if (span := find_quote(quote.text, p.text, words))} for quote in quotes]
-    missing = not all(found)
-    question = tokens(pack.question)
-    for passage in cited:
-        spans = [places[passage.number] for places in found if passage.number in places]
-        if not spans and not missing and not strange:
-            support = find_support(words, passage.text, question, known)
-            spans = [support] if support else []
-        if not strange:
-            yield from (_citation(passage, span, where) for span in spans)
-        if missing:
-            yield _whole(passage, "unsupported")
-        elif strange or not spans:
-            yield _whole(passage, "passage only")
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """The passages that were sent, each read once, when it is cited."""
+
+    passages: Mapping[int, Passage]
+    question: Reading
+    where: Callable[[Passage, int, int], Where]
+    readings: dict[int, Reading]
+
+    def cite(self, claim: _Claim, unknown: list[str]) -> Iterator[Citation]:
+        """The citations of one claim, in the order of its numbers. Digits that no cited passage has go to `unknown`."""
+        cited = [self.passages[number] for number in claim.numbers]
+        names = Reading(" ".join(f"{passage.document} {' '.join(passage.where.heading)}" for passage in cited))
+        named = [quote for quote in claim.quotes if names.find_quote(quote.text)]
+        words = [token for token in claim.words if not any(quote.holds(token) for quote in named)]
+        # Words of the question in quotation marks are no quotation of the passage either.
+        asked = [quote for quote in claim.quotes if self.question.find_quote(quote.text)]
+        quotes = [quote for quote in claim.quotes if quote not in (*named, *asked) and tokens(quote.text)]
+        # A year in a document's name is known without standing in its text ("the 2024 handbook"); smaller numbers aren't.
+        known = frozenset(token.key for token in names.words if token.number and len(token.key) >= 4)
+        readings = {number: self._reading(number) for number in claim.numbers}
+        there = known.union(*({token.key for token in reading.words} for reading in readings.values()))
+        strange = [token.key for token in words if token.number and token.key not in there]
+        unknown += strange
+        found = [
+            {number: span for number, reading in readings.items() if (span := reading.find_quote(quote.text, words))}
+            for quote in quotes
+        ]
+        missing = not all(found)
+        for passage in cited:
+            spans = [places[passage.number] for places in found if passage.number in places]
+            if not spans and not missing and not strange:
+                support = readings[passage.number].find_support(words, self.question.words, known)
+                spans = [support] if support else []
+            if not strange:
+                yield from (self._found(passage, span) for span in spans)
+            if missing:
+                yield _whole(passage, "unsupported")
+            elif strange or not spans:
+                yield _whole(passage, "passage only")
+
+    def _reading(self, number: int) -> Reading:
+        if number not in self.readings:
+            self.readings[number] = Reading(self.passages[number].text)
+        return self.readings[number]
+
+    def _found(self, passage: Passage, span: Span) -> Citation:
+        start, end = passage.start + span[0], passage.start + span[1]
+        place = self.where(passage, start, end)
+        quote = passage.text[span[0] : span[1]]
+        return Citation(passage.number, passage.document, place, start, end, quote, "quote found")
 
 
 def _whole(passage: Passage, status: CitationStatus) -> Citation:
@@ -301,7 +334,5 @@ def _whole(passage: Passage, status: CitationStatus) -> Citation:
     return Citation(passage.number, passage.document, passage.where, passage.start, passage.end, "", status)
 
 
-def _citation(passage: Passage, span: Span, where: Callable[[Passage, int, int], Where] | None) -> Citation:
-    start, end = passage.start + span[0], passage.start + span[1]
-    place = where(passage, start, end) if where else passage.where
-    return Citation(passage.number, passage.document, place, start, end, passage.text[span[0] : span[1]], "quote found")
+def _place_of_passage(passage: Passage, start: int, end: int) -> Where:  # noqa: ARG001
+    return passage.where

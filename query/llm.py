@@ -107,7 +107,8 @@ class Model:
     """A language model. `name` is what answers are signed with, `host` to which machine text goes."""
 
     def __init__(
-        self, name: str, endpoint: Endpoint, provider: Provider, timeout: float, wait: Callable[[float], None] = time.sleep,
+        self, name: str, endpoint: Endpoint, provider: Provider, timeout: float,
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
         self.name = name
         self.host = endpoint.host
@@ -121,8 +122,9 @@ class Model:
     ) -> Reply:  # fmt: skip
         """The model's answer in at most `max_tokens` tokens; `on_text` is called with each piece as it comes.
 
-        A server that is busy, fails or breaks off before the first word is asked up to three times. A stream that is cut
-        later keeps what came, with a note. Raises ModelError, with `overflow` when the prompt is too long for the server.
+        A server that is busy, fails or breaks off before the first word is asked up to three times. A stream that is
+        cut later keeps what came, with a note. Raises ModelError, with `overflow` when the prompt is too long for the
+        server.
         """
         tries = 1
         while True:
@@ -203,8 +205,8 @@ def open_model(
 ) -> Model | None:  # fmt: skip
     """The model that the settings name; None when they name none, and the built-in answerer answers.
 
-    Only a server without `--model` is contacted here, to ask for the name of its model. Raises ModelError for a form that
-    is not known, a missing key, a missing package, or a server that has not exactly one model.
+    Only a server without `--model` is contacted here, to ask for the name of its model. Raises ModelError for a form
+    that is not known, a missing key, a missing package, or a server that has not exactly one model.
     """
     environment = os.environ if environment is None else environment
     spec = settings.llm.strip()
@@ -287,7 +289,8 @@ def _only_model(endpoint: Endpoint, timeout: float) -> str:
             answer = connection.get(f"{endpoint.base}/models").raise_for_status()
             names = [clean(str(entry["id"])) for entry in answer.json()["data"]]
         except (httpx.HTTPError, ValueError, TypeError, LookupError) as error:
-            raise ModelError(f"{endpoint.host} does not say which models it has.", "Is the server up? Name one with --model.") from error
+            hint = "Is the server up? Name one with --model."
+            raise ModelError(f"{endpoint.host} does not say which models it has.", hint) from error
     if len(names) == 1:
         return names[0]
     listed = f"It has {', '.join(sorted(names)[:20])}." if names else "It has none."

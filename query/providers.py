@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT_TIMEOUT = 10.0
-# The only headers a compatible server needs. The openai client would add others: the user's OPENAI_* organisation, project
-# and custom headers, which are for another host, and what machine this is.
+# The only headers a compatible server needs. The openai client would add others: the user's OPENAI_* organisation,
+# project and custom headers, which are for another host, and what machine this is.
 PLAIN_HEADERS = {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"}
 
 
@@ -69,7 +69,9 @@ class Endpoint:
 class Provider(Protocol):
     """A family of servers: how its llama-index class is asked, and how its answers are read."""
 
-    def pieces(self, messages: Sequence[Message], max_tokens: int, timeout: float, *, streamed: bool) -> Iterator[Piece]:
+    def pieces(
+        self, messages: Sequence[Message], max_tokens: int, timeout: float, *, streamed: bool,
+    ) -> Iterator[Piece]:  # fmt: skip
         """Ask once. Raises what the client raises."""
         ...
 
@@ -85,7 +87,9 @@ class OpenAIProvider:
         self._model, self._endpoint, self._compatible = model, endpoint, compatible
         self._refused: set[str] = set()
 
-    def pieces(self, messages: Sequence[Message], max_tokens: int, timeout: float, *, streamed: bool) -> Iterator[Piece]:
+    def pieces(
+        self, messages: Sequence[Message], max_tokens: int, timeout: float, *, streamed: bool,
+    ) -> Iterator[Piece]:  # fmt: skip
         """Ask once, by `OpenAILike` where the host or the model is unknown to llama-index, else by `OpenAI`."""
         with self._endpoint.connection(timeout) as connection:
             model = self._open(connection, timeout)
@@ -146,12 +150,14 @@ class OpenAIProvider:
 
 
 class OllamaProvider:
-    """Ollama by its own protocol, which takes the window with each call: by itself Ollama would cut the prompt silently."""
+    """Ollama by its own protocol, which takes the window with each call: left alone it would cut the prompt silently."""
 
     def __init__(self, model: str, endpoint: Endpoint, window: int) -> None:
         self._model, self._endpoint, self._window = model, endpoint, window
 
-    def pieces(self, messages: Sequence[Message], max_tokens: int, timeout: float, *, streamed: bool) -> Iterator[Piece]:
+    def pieces(
+        self, messages: Sequence[Message], max_tokens: int, timeout: float, *, streamed: bool,
+    ) -> Iterator[Piece]:  # fmt: skip
         """Ask once."""
         from llama_index.llms.ollama import Ollama
         from ollama import Client

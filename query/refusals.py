@@ -13,14 +13,15 @@ from indexer.readers.assembly import one_line
 
 Kind = Literal["refused", "unreachable", "timeout", "broken", "silent", "garbled"]
 
-# How servers say that a prompt is too long: OpenAI and vLLM ("maximum context length is 4096 tokens"), llama.cpp ("exceeds
-# the available context size", n_ctx beside it), Ollama ("context length of"), LM Studio, Mistral, Anthropic behind a gateway.
+# How servers say that a prompt is too long: OpenAI and vLLM ("maximum context length is 4096 tokens"), llama.cpp
+# ("exceeds the available context size", n_ctx beside it), Mistral, and Anthropic behind a gateway.
 _OVERFLOW = re.compile(
     r"context[_ ]length|context (?:window|size)|maximum context|exceed_context_size|prompt is too long|too many tokens",
     re.IGNORECASE,
 )
 _WINDOW = re.compile(
-    r"(?:context (?:length|window|size)|maximum context)[^0-9]{0,40}?(\d{2,7})|(\d{2,7})[^0-9]{0,12}(?:maximum|context)|> (\d{2,7})",
+    r"(?:context (?:length|window|size)|maximum context)[^0-9]{0,40}?(\d{2,7})"
+    r"|(\d{2,7})[^0-9]{0,12}(?:maximum|context)|> (\d{2,7})",
     re.IGNORECASE,
 )
 _LONGEST = 200
@@ -55,8 +56,8 @@ class Trouble:
 def diagnose(error: Exception) -> Trouble | None:
     """What an exception out of a model's client means; None for one that is no trouble of the server's.
 
-    llama-index hands through what the clients below it raise: the openai and ollama packages' errors for an answer with an
-    error status, httpx's for the connection, and whatever reading an answer of the wrong shape raises.
+    llama-index hands through what the clients below it raise: the openai and ollama packages' errors for an answer with
+    an error status, httpx's for the connection, and whatever reading an answer of the wrong shape raises.
     """
     import httpx
 
@@ -157,15 +158,18 @@ def model_error(trouble: Trouble, *, model: str, host: str, key: str, timeout: f
     if trouble.status == 404:
         return _missing_error(trouble, model, host, said)
     if trouble.status == 429 and trouble.code == "insufficient_quota":
-        return ModelError(f"the account at {host} has no quota left ({said}).", "Top it up, or name another model with --llm.")
+        hint = "Top it up, or name another model with --llm."
+        return ModelError(f"the account at {host} has no quota left ({said}).", hint)
     if trouble.status == 429:
         when = f"in {trouble.wait:.0f} s" if trouble.wait else "in a minute"
-        return ModelError(f"{host} takes no more requests for now ({said}){again}.", f"Ask again {when}.", retryable=True)
+        busy = f"{host} takes no more requests for now ({said}){again}."
+        return ModelError(busy, f"Ask again {when}.", retryable=True)
     if trouble.status >= 500:
         hint = "Look at the server's log, or ask again later."
         return ModelError(f"{host} failed to answer ({said}){again}.", hint, retryable=True)
     if 300 <= trouble.status < 400:
-        return ModelError(f"{host} sends elsewhere ({trouble.status}), and no other host is asked.", "Give --llm the final address.")
+        elsewhere = f"{host} sends elsewhere ({trouble.status}), and no other host is asked."
+        return ModelError(elsewhere, "Give --llm the final address.")
     return ModelError(f"{host} refused the request ({said}).", "Check the model's name and its settings.")
 
 
@@ -177,6 +181,7 @@ def _overflow_error(trouble: Trouble, model: str, host: str) -> ModelError:
 
 def _missing_error(trouble: Trouble, model: str, host: str, said: str) -> ModelError:
     if "model" not in f"{trouble.text} {trouble.code}".lower():
-        return ModelError(f"{host} has no chat at that path ({said}).", "Check the address given to --llm: it usually ends in /v1.")
+        hint = "Check the address given to --llm: it usually ends in /v1."
+        return ModelError(f"{host} has no chat at that path ({said}).", hint)
     pull = f" `ollama pull {model.removeprefix('ollama/')}` fetches it." if model.startswith("ollama/") else ""
     return ModelError(f"{host} knows no model {model.partition('/')[2] or model} ({said}).", f"Check the name.{pull}")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.records import Citation, Ledger, Pack, Passage, Where
-from query.alignment import find_quote, tokens
+from query.alignment import Reading, tokens
 from query.citations import Verified, verify
 
 LEAVE = (
@@ -289,6 +289,12 @@ def test_every_stretch_of_words_is_found_again(data: st.DataObject) -> None:
     first = data.draw(st.integers(0, len(words) - 1))
     last = data.draw(st.integers(first, min(len(words) - 1, first + 12)))
     stretch = text[words[first].start : words[last].end]
-    span = find_quote(re.sub(r"(?<!\d)\s+|\s+(?!\d)", " \n", stretch).upper(), text)
+    span = Reading(text).find_quote(re.sub(r"(?<!\d)\s+|\s+(?!\d)", " \n", stretch).upper())
     assert span is not None, stretch
     assert [t.key for t in tokens(text[slice(*span)])] == [t.key for t in tokens(stretch)]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["[1]a", '"“«', ".\n", "[1,", "“the … zz” [1] ", "New employees receive 25 days [1]. ", "not "])
+def test_an_endless_answer_is_soon_checked(piece: str) -> None:
+    verify(piece * (30_000 // len(piece)), pack())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from openai_server import ChatServer, Garble, HangUp, Refuse, Say, count_prompt, count_tokens, failure
+from wall import Wall
 
 from indexer.config import Settings
 from indexer.errors import ModelError
@@ -497,6 +498,15 @@ def test_no_model_means_no_import() -> None:
         "heavy = sorted({'llama_index', 'openai', 'ollama', 'httpx', 'numpy', 'torch'} & set(sys.modules)); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_only_the_host_that_was_named_is_contacted(waits: Waits, wall: Wall) -> None:
+    model = open_model(settings("openai/gpt-4o-mini"), {"OPENAI_API_KEY": "sk-secret"}, waits)
+    assert model is not None
+    with pytest.raises(ModelError, match=r"^nothing answers at api\.openai\.com\. "):
+        model.reply(PROMPT, max_tokens=64)
+    assert wall.attempts == ["api.openai.com"]
+    wall.attempts.clear()
 
 
 def test_llama_index_is_left_without_a_global_model(waits: Waits) -> None:
