@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from indexer.readers.pdf_lines import Cell, Line
@@ -17,6 +17,7 @@ _FARTHEST = 4.0
 _WRAP = 1.35
 # A page holds no more lines than this; what claims to is cut into several tables, so that time stays bounded.
 _MOST_LINES = 500
+_MOST_TITLES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,12 @@ class _Row:
 def table_at(lines: Sequence[Line], at: int) -> Table | None:
     """The table whose first line is `lines[at]`, or None when there is none."""
     first = lines[at]
-    columns = first.cells
-    if len(columns) < 2 or any(len(cell.text) > _LONGEST_TITLE for cell in columns) or _is_form(first):
+    if len(first.cells) < 2 or any(len(cell.text) > _LONGEST_TITLE for cell in first.cells) or _is_form(first):
         return None
-    tight = _tight_rows(lines, at)
-    rows = [_Row.of(first, {place: cell.text for place, cell in enumerate(columns)})]
-    for place in range(at + 1, min(len(lines), at + _MOST_LINES)):
+    first, titles = _titles(lines, at)
+    columns, rows, begin = first.cells, [titles], at + titles.lines
+    tight = _tight_rows(first, lines[begin : begin + 7])
+    for place in range(begin, min(len(lines), at + _MOST_LINES)):
         following = lines[place + 1] if place + 1 < len(lines) else None
         if not _take(lines[place], following, first, rows, tight):
             break
@@ -84,15 +85,37 @@ def table_at(lines: Sequence[Line], at: int) -> Table | None:
     return Table((), tuple(cells), length)
 
 
+def _titles(lines: Sequence[Line], at: int) -> tuple[Line, _Row]:
+    """The first line with all columns of the table, and the row of their titles, which may wrap when they are bold."""
+    first = lines[at]
+    columns = list(first.cells)
+    row = _Row.of(first, {place: cell.text for place, cell in enumerate(columns)})
+    for line in lines[at + 1 : at + _MOST_TITLES]:
+        if not (first.bold and line.bold and line.turn == first.turn and len(line.cells) == 1):
+            break
+        cell = line.cells[0]
+        over = [n for n, title in enumerate(columns) if min(cell.right, title.right) > max(cell.left, title.left)]
+        step = row.lowest[over[0]] - line.baseline if over else 0.0
+        if len(over) == 1 and 0 < step <= _WRAP * line.size:
+            title = columns[over[0]]
+            columns[over[0]] = Cell(title.text, min(title.left, cell.left), max(title.right, cell.right))
+            row.extend(line, {over[0]: cell.text})
+        elif not over and cell.left > columns[-1].right and line.baseline >= row.bottom - 0.2 * line.size:
+            columns.append(cell)
+            row.extend(line, {len(columns) - 1: cell.text})
+        else:
+            break
+    return replace(first, cells=tuple(columns)), row
+
+
 def _is_form(line: Line) -> bool:
     """Whether the line pairs labels with values (`Name: …   Date: …`): such a line heads no columns."""
     return any(":" in cell.text for cell in line.cells) or any("...." in cell.text for cell in line.cells)
 
 
-def _tight_rows(lines: Sequence[Line], at: int) -> bool:
+def _tight_rows(first: Line, lines: Sequence[Line]) -> bool:
     """Whether rows follow each other as closely as lines of one cell would, so that the step can't tell them apart."""
-    first = lines[at]
-    below = [line for line in lines[at + 1 : at + 8] if len(line.cells) == len(first.cells)] or lines[at + 1 : at + 2]
+    below = [line for line in lines if len(line.cells) == len(first.cells)] or lines[:1]
     steps = [above.baseline - line.baseline for above, line in itertools.pairwise([first, *below])]
     return not steps or median(steps) < 1.5 * first.size
 

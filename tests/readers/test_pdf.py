@@ -176,6 +176,15 @@ def test_cells_that_wrap_stay_in_their_row():
     assert found == [" | ".join(row) for row in cells], "without a bold first row in two columns there are no column names"
 
 
+def test_titles_of_columns_that_wrap_are_whole():
+    bold = "Helvetica-Bold"
+    titles = [(72, 760, "Situation", bold, 9), (250, 760, "Days a", bold, 9), (250, 749, "week", bold, 9), (340, 760, "Remark", bold, 9)]
+    rows = [item for n, row in enumerate([("Full time", "2", "fixed or not"), ("Carer", "3", "six months"), ("Trainee", "1", "if agreed")]) for item in ((72, 725 - 20 * n, row[0], "Helvetica", 9), (258, 725 - 20 * n, row[1], "Helvetica", 9), (340, 725 - 20 * n, row[2], "Helvetica", 9))]
+    assert [text for kind, _, text in blocks(read(drawn([titles + rows]), "x.pdf")) if kind == "row"] == [
+        "Situation: Full time | Days a week: 2 | Remark: fixed or not", "Situation: Carer | Days a week: 3 | Remark: six months", "Situation: Trainee | Days a week: 1 | Remark: if agreed",
+    ]  # fmt: skip
+
+
 def test_two_tables_one_below_the_other_are_not_one():
     bold = [("FONT", (0, 0), (-1, 0), "Helvetica-Bold")]
     first = Table([["Item", "Price"], ["Lamp", "12"], ["Chair", "99"]], style=bold)
