@@ -50,6 +50,12 @@ def make(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+def has_neighbours(answer: str, passage: str) -> bool:
+    """Whether words beside the answer tell its place: "10" alone could stand anywhere."""
+    before, _, after = passage.partition(answer)
+    return max(len(before), len(after)) >= 12 or not (before and after)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return make(tmp_path_factory.mktemp("company"))
@@ -121,6 +127,7 @@ def test_passage_stands_where_the_question_says(question: dict[str, object]) -> 
     passage = squash(str(question["passage"]))
     assert passage in text, at(question)[:2000]
     assert [answer for answer in question["answers"] if squash(answer) not in passage] == []
+    assert any(has_neighbours(squash(answer), passage) for answer in question["answers"])
     assert set(question.get("documents", [question["document"]])) <= set(FILES)
     assert question["document"] in question.get("documents", [question["document"]])
 
