@@ -85,7 +85,7 @@ def _pieces(document: Document, embedder: Embedder, limit: int) -> Iterator[_Pie
         return bisect_right(ends, end) - bisect_right(ends, start)
 
     for block in document.blocks:
-        for start, end in _divide(text, block):
+        for start, end in units(text, block):
             if tokens(start, end) <= limit and end - start <= LONGEST:
                 yield _Piece(start, end, max(1, tokens(start, end)), block.kind, block.where)
                 continue
@@ -94,8 +94,8 @@ def _pieces(document: Document, embedder: Embedder, limit: int) -> Iterator[_Pie
                 yield _Piece(part_start, part_end, count, block.kind, block.where)
 
 
-def _divide(text: str, block: Block) -> list[tuple[int, int]]:
-    """A block's sentences; its lines if it is code; whole if it is a row or a heading."""
+def units(text: str, block: Block) -> list[tuple[int, int]]:
+    """What of a block can be said alone: its sentences; its lines if it is code; the whole of a row or a heading."""
     if block.kind in ("row", "heading"):
         return [(block.start, block.end)]
     if block.kind != "code":

@@ -77,6 +77,13 @@ class LexicalIndex:
             found[name] = list(dict.fromkeys(self._analyzers[name].analyze(question)))
         return found
 
+    def terms_of(self, text: str, language: str) -> set[str]:
+        """The terms of a text as the index has them, for a document of that language."""
+        name = languages.field(language)
+        if name not in self._analyzers:
+            self._analyzers[name] = languages.analyzer(name)
+        return set(self._analyzers[name].analyze(text))
+
     def search(self, question: str, k: int) -> list[tuple[int, float]]:
         """The k chunks that match a question's words best: (chunk id, BM25), best first."""
         # The query is built from terms, never parsed: punctuation in a question is not syntax.

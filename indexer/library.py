@@ -6,7 +6,6 @@ A commit here is *the* commit; the dense and lexical indexes are derived and cat
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexer import database
 from indexer.entries import Entry, Failure, FileState, Found, Identity
 from indexer.errors import LibraryError
 from indexer.lock import writer_lock
 from indexer.records import Block, Chunk, Document, Where
-from indexer.schema import APPLICATION_ID, MIGRATIONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,9 +119,9 @@ class Library:
         made = tuple(Block(start, end, kind, Where.from_json(where)) for start, end, kind, where in json.loads(blocks))
         return Document(text, made, media_type, title, language, found, source, sha256, pages, tuple(json.loads(notes)))
 
-    def text(self, document_id: int, start: int, end: int) -> str:
-        """`document.text[start:end]`."""
-        rows = self._rows("SELECT substr(text, ?, ?) FROM documents WHERE id = ?", (start + 1, end - start, document_id))
+    def whole_text(self, document_id: int) -> str:
+        """A document's canonical text; empty when it is gone."""
+        rows = self._rows("SELECT text FROM documents WHERE id = ?", (document_id,))
         return str(rows[0][0]) if rows else ""
 
     def found(self, ids: Iterable[int]) -> dict[int, Found]:
@@ -151,6 +150,11 @@ class Library:
     def languages(self) -> list[str]:
         """The languages of the documents."""
         return [row[0] for row in self._rows("SELECT DISTINCT language FROM documents")]
+
+    def languages_of(self, document_ids: Iterable[int]) -> dict[int, str]:
+        """The language of each of these documents."""
+        wanted = json.dumps(list(document_ids))
+        return dict(self._rows("SELECT id, language FROM documents WHERE id IN (SELECT value FROM json_each(?))", (wanted,)))
 
     def vectors_after(self, chunk_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float16]]:
         """Ids, int64 [n], and vectors, float16 [n, dimension], of the chunks above this id, in order."""
@@ -291,7 +295,7 @@ class Library:
                         self._connection.execute("ROLLBACK")
                     raise
             except sqlite3.Error as error:
-                raise _told(self.folder, error) from error
+                raise database.told(self.folder / DATABASE, error) from error
 
     def _drop(self, run: Any, location: str) -> int:
         run(
@@ -320,7 +324,7 @@ class Library:
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise _told(self.folder, error) from error
+            raise database.told(self.folder / DATABASE, error) from error
 
 
 def open_library(folder: Path, *, create: bool = False) -> Library:
@@ -336,64 +340,13 @@ def open_library(folder: Path, *, create: bool = False) -> Library:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise LibraryError(f"{folder}: the library can't be made: {error.strerror}.", "Name another place with --library.") from error
-    writable = os.access(folder, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+    connection, writable = database.connect(path)
+    library = Library(folder, connection, writable=writable)
     try:
-        connection = sqlite3.connect(_uri(path, writable), uri=True, isolation_level=None, timeout=10.0, check_same_thread=False)
-        library = Library(folder, connection, writable=writable)
-        try:
-            _prepare(library, connection)
-        except BaseException:
-            connection.close()
-            raise
-    except sqlite3.Error as error:
-        raise _told(folder, error) from error
+        if not database.current(path, connection):
+            with library.writing(wait=10.0):
+                database.migrate(path, connection)
+    except BaseException:
+        connection.close()
+        raise
     return library
-
-
-def _uri(path: Path, writable: bool) -> str:
-    if writable:
-        return f"{path.absolute().as_uri()}?mode=rwc"
-    # Without a write-ahead log there is nothing to share; with one, SQLite must be able to read it.
-    wal = path.with_name(path.name + "-wal")
-    quiet = not wal.exists() or wal.stat().st_size == 0
-    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
-
-
-def _prepare(library: Library, connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA foreign_keys = ON")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-    if version > len(MIGRATIONS):
-        raise LibraryError(f"{library.folder}: this library was made by a newer Pincite.", "Update: pip install -U pincite")
-    if not ours and (version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]):
-        raise LibraryError(f"{library.folder / DATABASE}: this is not a Pincite library.", "Name another with --library.")
-    if version == len(MIGRATIONS):
-        if library.writable:
-            connection.execute("PRAGMA synchronous = NORMAL")
-        return
-    with library.writing(wait=10.0):
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        for number, script in enumerate(MIGRATIONS[version:], version + 1):
-            header = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number};"
-            connection.executescript(f"BEGIN IMMEDIATE; {script} {header} COMMIT;")
-    (library.folder / DATABASE).chmod(0o600)
-
-
-def _told(folder: Path, error: sqlite3.Error) -> LibraryError:
-    """The error as a person needs it. Names: https://sqlite.org/rescode.html."""
-    code = getattr(error, "sqlite_errorname", "")
-    path = folder / DATABASE
-    if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT", "SQLITE_ERROR")):
-        return LibraryError(
-            f"{path}: the library is damaged ({error}).",
-            "Your documents are untouched: move the library's folder away and ingest them again.",
-        )
-    if code.startswith("SQLITE_FULL"):
-        return LibraryError(f"{path}: the disk is full.", "Free some space and run the same command again; nothing was lost.")
-    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return LibraryError(f"{path}: another process is writing to this library.", "Try again in a moment.")
-    if code.startswith("SQLITE_READONLY"):
-        return LibraryError(f"{path}: the library can only be read.", "Check the permissions of its folder.")
-    return LibraryError(f"{path}: {error}.", "Run `pincite verify` to check the library.")

@@ -16,10 +16,16 @@ import click
 from indexer import cli as keeping
 from indexer.cli import common, library_of, settings
 from indexer.errors import PinciteError
-from indexer.terminal import data, json_line, plain, talk
+from indexer.terminal import data, json_line, plain, printable, talk
 
 if TYPE_CHECKING:
+    from indexer.config import Settings
+    from indexer.records import Answer, Pack
+    from query.answer import Desk
+    from query.llm import Model
     from query.retrieve import Searcher
+
+BUILT_IN = "built-in"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -65,10 +71,99 @@ def search(question: str | None, batch: Path | None, k: int, *, as_json: bool) -
     return None
 
 
-def _searcher(asked: Any) -> Searcher:
+@pincite.command()
+@click.option("--window", type=click.IntRange(min=1), metavar="N", help="The model's window, in tokens.")
+@click.option("--reserve", type=click.IntRange(min=1), metavar="N", help="Tokens kept for the answer.")
+@click.option("--budget", type=click.IntRange(min=0), metavar="N", help="At most so many tokens of passages.")
+@click.option("--model", metavar="NAME", help="The model whose tokens are counted.")
+@click.option("--tokenizer", metavar="FILE", help="Its tokenizer.json, or the folder that holds it.")
+@batched
+def pack(question: str | None, batch: Path | None, budget: int | None, *, as_json: bool, **flags: Any) -> None:
+    """Show the prompt that would be sent, and what every token of the window went to."""
+    desk = _desk(settings(**flags))
+    if batch:
+        return _each(batch, lambda asked: desk.pack(asked, budget=budget).as_json())
+    packed = desk.pack(_asked(question), budget=budget)
+    if as_json:
+        return json_line(packed.as_json())
+    return _show_pack(packed)
+
+
+@pincite.command()
+@click.option("--llm", metavar="PROVIDER/MODEL|URL", help="The model that answers; without one, the built-in answerer.")
+@click.option("--model", metavar="NAME", help="The model's name, when --llm is a URL.")
+@click.option("--tokenizer", metavar="FILE", help="Its tokenizer.json, or the folder that holds it.")
+@click.option("--window", type=click.IntRange(min=1), metavar="N", help="The model's window, in tokens.")
+@click.option("--reserve", type=click.IntRange(min=1), metavar="N", help="Tokens kept for the answer.")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+@batched
+def ask(question: str | None, batch: Path | None, *, dry_run: bool, as_json: bool, **flags: Any) -> None:
+    """Answer a question, with the exact places that say so."""
+    desk = _desk(settings(**flags))
+    if dry_run:
+        if batch:
+            return _each(batch, lambda asked: desk.pack(asked).as_json())
+        packed = desk.pack(_asked(question))
+        return json_line(packed.as_json()) if as_json else _show_pack(packed)
+    if batch:
+        return _each(batch, lambda asked: desk.ask(asked, on_send=_announce).as_json())
+    live = sys.stdout.isatty() and not as_json
+    answer = desk.ask(_asked(question), on_text=_stream if live else None, on_send=_announce)
+    if as_json:
+        return json_line(answer.as_json())
+    return _show_answer(answer, streamed=live and answer.model != BUILT_IN)
+
+
+def _stream(text: str) -> None:
+    click.echo(printable(text), nl=False)
+
+
+def _announce(model: Model, packed: Pack) -> None:
+    """When text leaves the machine, say to whom and how much."""
+    from query.providers import is_local
+
+    if not is_local(f"//{model.host}"):
+        talk(f"sending {len(packed.passages)} passages ({packed.prompt_tokens:,} tokens) to {plain(model.host)}")
+
+
+def _show_answer(answer: Answer, *, streamed: bool) -> None:
+    if streamed:
+        # The words are on the screen already; after them stands what the check made of them, if it changed anything.
+        click.echo()
+    if not streamed or answer.notes:
+        data(answer.text)
+    for citation in answer.citations:
+        place = f", {citation.where}" if str(citation.where) else ""
+        status = "" if citation.status == "quote found" else f"  ({citation.status})"
+        data(f"\n[{citation.number}] {plain(citation.document)}{plain(place)}{status}")
+        if citation.quote:
+            data(f"    “{plain(citation.quote)}”")
+    for note in answer.notes:
+        talk(f"note: {plain(note)}")
+    if answer.status == "not found" and answer.pack.passages:
+        nearest = answer.pack.passages[0]
+        talk(f"The nearest there is: {plain(nearest.document)}, {plain(str(nearest.where))}")
+
+
+def _show_pack(packed: Pack) -> None:
+    for message in packed.messages:
+        data(f"── {message.role} ──\n{message.content}")
+    ledger = ", ".join(f"{name} {tokens:,}" for name, tokens in packed.ledger.as_json().items())
+    talk(f"{packed.prompt_tokens:,} tokens ({packed.count}) of a window of {packed.window:,}: {ledger}")
+    if packed.left_out:
+        talk(f"{len(packed.left_out)} left out, the first: {plain(packed.left_out[0].reason)}")
+
+
+def _searcher(asked: Settings) -> Searcher:
     from query.retrieve import searcher
 
     return searcher(library_of(asked), asked.embedder)
+
+
+def _desk(asked: Settings) -> Desk:
+    from query.answer import Desk
+
+    return Desk(library_of(asked), asked)
 
 
 def _asked(question: str | None) -> str:
@@ -127,7 +222,7 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         # Whoever read our output has had enough. Python must not try to flush it at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         sys.exit(0)
 
 

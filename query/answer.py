@@ -1,0 +1,165 @@
+"""Answers: search, pack, ask a model (or the built-in answerer), and check every citation against what was sent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from indexer.embedding import embedder_of
+from indexer.records import Answer, Citation, Document, Hits, Pack, Passage, Where
+from query.pack import pack
+from query.retrieve import searcher
+from query.tokens import counter
+
+if TYPE_CHECKING:
+    from indexer.config import Settings
+    from indexer.library import Library
+    from query.llm import Model
+    from query.retrieve import Searcher
+    from query.tokens import TokenCounter
+
+# Hits that are offered to the packer: more than a window of 4,096 tokens takes.
+OFFERED = 80
+BUILT_IN = "built-in"
+NOT_FOUND = "Not found in your documents."
+
+
+class Desk:
+    """A library with all that is needed to ask it: settings, counter, model. Opened once, asked often.
+
+    Not for use from several threads at once.
+    """
+
+    def __init__(self, library: Library, settings: Settings | None = None) -> None:
+        from indexer.config import load
+
+        self.library = library
+        self.settings = settings or load()
+        embedder_of(library, self.settings.embedder)
+        self._counter: TokenCounter | None = None
+        self._model: Model | None = None
+        self._opened = False
+
+    def __repr__(self) -> str:
+        return f"Desk({self.library!r}, answers by {self.settings.llm or BUILT_IN})"
+
+    @property
+    def searcher(self) -> Searcher:
+        """The library's searcher, as of now."""
+        return searcher(self.library, self.settings.embedder)
+
+    @property
+    def model(self) -> Model | None:
+        """The language model that the settings name; None for the built-in answerer. Raises ModelError."""
+        if not self._opened:
+            from query.llm import open_model
+
+            self._model = open_model(self.settings)
+            self._opened = True
+        return self._model
+
+    @property
+    def counter(self) -> TokenCounter:
+        """Counts tokens as the model does that will answer."""
+        if self._counter is None:
+            self._counter = counter(self.model_name, self.settings.tokenizer)
+        return self._counter
+
+    @property
+    def model_name(self) -> str:
+        """The model that answers, as it is named in the settings; "" for the built-in answerer."""
+        named = self.settings.model
+        return named if named or self.settings.llm.startswith(("http://", "https://")) else self.settings.llm
+
+    def search(self, question: str, k: int = 10) -> Hits:
+        """The k best chunks, best first. Raises PinciteError for an empty question."""
+        return self.searcher.search(question, k)
+
+    def pack(self, question: str, *, budget: int | None = None) -> Pack:
+        """The prompt that would be sent. `budget` caps the passages' tokens.
+
+        Raises PinciteError for an empty question, WindowError when the window is too small for it.
+        """
+        return self._pack(self.search(question, OFFERED), budget)
+
+    def ask(
+        self, question: str, *, on_text: Callable[[str], None] | None = None, on_send: Callable[[Model, Pack], None] | None = None
+    ) -> Answer:
+        """Answer a question. `on_text` gets a model's words as they come; `on_send` is told before anything is sent.
+
+        Raises ModelError when the model can't be reached or does not answer.
+        """
+        from query.extract import answerable, extract
+
+        started = time.perf_counter()
+        hits = self.search(question, OFFERED)
+        searched = time.perf_counter()
+        packed = self._pack(hits, None)
+        taken = time.perf_counter()
+        took = {"search": 1000 * (searched - started), "pack": 1000 * (taken - searched)}
+
+        def timed() -> dict[str, float]:
+            now = time.perf_counter()
+            return {name: round(ms, 3) for name, ms in {**took, "answer": 1000 * (now - taken), "total": 1000 * (now - started)}.items()}
+
+        if not packed.passages or not answerable(question, hits.hits, self.searcher):
+            return Answer(question, NOT_FOUND, "not found", (), packed, BUILT_IN, {}, timed())
+        documents = {passage.document_id: self.library.document(passage.document_id) for passage in packed.passages}
+        model = self.model
+        if model is None:
+            text, citations = extract(question, packed, documents, self.searcher)
+            return Answer(question, text, "answered", tuple(citations), packed, BUILT_IN, {}, timed())
+        if on_send:
+            on_send(model, packed)
+        return self._by_model(question, packed, documents, model, on_text, timed)
+
+    def _pack(self, hits: Hits, budget: int | None) -> Pack:
+        return pack(
+            hits.question, hits.hits, _Texts(self.library), self.counter, window=self.settings.window, reserve=self.settings.reserve,
+            budget=budget, model=self.model_name,
+        )  # fmt: skip
+
+    def _by_model(
+        self, question: str, packed: Pack, documents: Mapping[int, Document], model: Model, on_text: Callable[[str], None] | None,
+        timed: Callable[[], dict[str, float]],
+    ) -> Answer:  # fmt: skip
+        from query.citations import verify
+
+        def where(passage: Passage, start: int, end: int) -> Where:
+            return documents[passage.document_id].where(start, end)
+
+        reply = model.reply(packed.messages, max_tokens=self.settings.reserve, on_text=on_text)
+        verified = verify(reply.text, packed, where)
+        citations: tuple[Citation, ...] = tuple(verified.citations)
+        text = NOT_FOUND if verified.status == "not found" else verified.text
+        notes = (*reply.notes, *verified.notes)
+        return Answer(question, text, verified.status, citations, packed, model.name, reply.usage, timed(), notes)
+
+
+class _Texts:
+    """The texts of a library's documents, each read once."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._read: dict[int, str] = {}
+
+    def text(self, document_id: int, start: int, end: int) -> str:
+        """The document's canonical text from `start` to `end`."""
+        if document_id not in self._read:
+            self._read[document_id] = self._library.whole_text(document_id)
+        return self._read[document_id][start:end]
+
+
+def desk(library: Library, settings: Settings | None = None) -> Desk:
+    """The library's desk, opened once for the same settings."""
+    kept: Desk | None = library.kept.get("desk")
+    if kept is None or (settings is not None and kept.settings != settings):
+        kept = Desk(library, settings)
+        library.kept["desk"] = kept
+    return kept
+
+
+def ask(library: Library, question: str, settings: Settings | None = None) -> Answer:
+    """Answer a question from a library, by the model that the settings name or the built-in answerer."""
+    return desk(library, settings).ask(question)
