@@ -124,6 +124,8 @@ LYING = [
     ('"25 days of paid leave" [2].', [only(2, "unsupported")]),
     ('"days 25 of leave paid" [1].', [only(1, "unsupported")]),
     ("New employees receive 30 days of paid leave per calendar year [1].", [only(1)]),
+    ("New employees receive 31 days of paid leave per calendar year [1].", [only(1)]),
+    ('New employees get 99 days "per calendar year" [1].', [only(1)]),
     ("New employees receive 25 days of unpaid leave per month [1].", [only(1)]),
     ("New employees do not receive 25 days of paid leave [1].", [only(1)]),
     ("Unused days may be carried over beyond 31 March [1].", [only(1)]),

@@ -346,9 +346,10 @@ def test_a_server_that_is_not_there(kind: str, streamed: bool, waits: Waits) -> 
     assert (error.message, waits) == (f"nothing answers at {server.host}.", [])
 
 
-def test_a_redirect_is_not_followed(waits: Waits) -> None:
-    with ChatServer() as other, ChatServer(Refuse(307, "", {"Location": other.url + "/chat/completions"})) as server:
-        error = failed(server, waits)
+@pytest.mark.parametrize(("kind", "path"), [("compatible", "/v1/chat/completions"), ("ollama", "/api/chat")])
+def test_a_redirect_is_not_followed(kind: str, path: str, waits: Waits) -> None:
+    with ChatServer() as other, ChatServer(Refuse(307, "", {"Location": f"http://{other.host}{path}"})) as server:
+        error = failed(server, waits, kind)
     assert error.message == f"{server.host} sends elsewhere (307), and no other host is asked."
     assert other.requests == []
 
