@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 
 # A closing mark, with quotes or brackets that close after it, then white space; Chinese and Japanese need no space.
-_STOP = re.compile(r"""[.!?…]+["'”’»)\]]*(?=\s)|[。！？｡]+["'”’」』）]*|\n\s*\n""")
+# French has a space before its closing quote.
+# A run of marks is tried once, from its first: a page of dot leaders must not cost the square of its length.
+_STOP = re.compile(r"""(?<![.!?…])[.!?…]++(?:["'”’»)\]]|[ \u00a0\u202f]»(?=\s))*+(?=\s)|[。！？｡]+["'”’」』）]*|\n\s*\n""")
 _OPENS = re.compile(r"""[\s"'“‘„«(\[¿¡*•–—-]*""")
 # Words after which a full stop ends no sentence, in the languages Pincite's users write most. Case folded.
 _ABBREVIATIONS = frozenset(
@@ -18,6 +20,8 @@ _ABBREVIATIONS = frozenset(
     "z.b d.h bzw usw ca nr abs bzgl evtl ggf inkl str tel vgl sr.a sra ud uds pág núm".split()
 )
 _WORD_BEFORE = re.compile(r"[^\s(\[\"'“„«]+$")
+# Longer than any abbreviation: no more than this is read again at each full stop.
+_WORD = 40
 
 
 def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
@@ -56,11 +60,11 @@ def _ends(text: str, begun: int, stop: re.Match[str], end: int) -> bool:
         return False
     if mark[0] != ".":
         return True
-    before = _WORD_BEFORE.search(text, begun, stop.start())
+    before = _WORD_BEFORE.search(text, max(begun, stop.start() - _WORD), stop.start())
     word = before.group().casefold() if before else ""
     # An initial ("J. Smith"), a numbering at the line's head ("3. Leave"), or an abbreviation.
     if len(word) == 1 and word.isalpha():
         return False
-    if word.rstrip(".").isdigit() and text[begun : stop.start()].strip() == word:
+    if word.rstrip(".").isdigit() and not text[begun : stop.start() - len(word)].strip():
         return False
     return word not in _ABBREVIATIONS
