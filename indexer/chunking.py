@@ -74,7 +74,7 @@ def _prefix(document: Document, heading: tuple[str, ...], embedder: Embedder) ->
     prefix = context(document, heading)
     room = embedder.window // CONTEXT_PART
     ends = embedder.token_ends(prefix)
-    return prefix if len(ends) <= room else prefix[: ends[room - 1]]
+    return prefix[: min(ends[room - 1] if len(ends) > room else len(prefix), LONGEST // CONTEXT_PART)]
 
 
 def _pieces(document: Document, embedder: Embedder, limit: int) -> Iterator[_Piece]:
@@ -82,16 +82,16 @@ def _pieces(document: Document, embedder: Embedder, limit: int) -> Iterator[_Pie
     ends = embedder.token_ends(text)
 
     def tokens(start: int, end: int) -> int:
-        return bisect_right(ends, end) - bisect_right(ends, start)
+        """Those that end in the stretch; text that the model sees as few tokens counts by its length too."""
+        return max(bisect_right(ends, end) - bisect_right(ends, start), (end - start) * TARGET // LONGEST, 1)
 
     for block in document.blocks:
         for start, end in units(text, block):
             if tokens(start, end) <= limit and end - start <= LONGEST:
-                yield _Piece(start, end, max(1, tokens(start, end)), block.kind, block.where)
+                yield _Piece(start, end, tokens(start, end), block.kind, block.where)
                 continue
             for part_start, part_end in _cut(text, start, end, ends, limit):
-                count = max(1, tokens(part_start, part_end))
-                yield _Piece(part_start, part_end, count, block.kind, block.where)
+                yield _Piece(part_start, part_end, tokens(part_start, part_end), block.kind, block.where)
 
 
 def units(text: str, block: Block) -> list[tuple[int, int]]:
