@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from openvino import Model
-from openvino import opset13 as ops
+
+from indexer.silent_openvino import Model, ops
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 

@@ -94,7 +94,7 @@ def load(place: Path) -> tuple[Meta, Any]:
 
 def runtime(place: Path, *, hint: str) -> Any:
     """The compiled model, ready to run. `hint` is OpenVINO's: LATENCY for a question, THROUGHPUT for an ingest."""
-    import openvino
+    from indexer.silent_openvino import openvino
 
     core = openvino.Core()
     try:
@@ -130,10 +130,10 @@ def _bundled_folder() -> Path:
 
 def _compile_bundled(making: Path) -> None:
     """Compile the bundled model from its weights alone, and check it against reference vectors that ship with Pincite."""
-    import openvino
     from safetensors.numpy import load_file
 
     from indexer.bert import sentence_encoder
+    from indexer.silent_openvino import openvino
 
     home = _bundled_folder()
     weights = load_file(home / "model.safetensors")
@@ -149,7 +149,7 @@ def _compile_bundled(making: Path) -> None:
 
 def _compile_any(name: str, making: Path) -> None:
     """Compile any sentence-transformers model by tracing it, and check it against the model itself."""
-    import openvino
+    from indexer.silent_openvino import openvino
 
     reference = reference_model(name)
     reference.tokenizer.backend_tokenizer.save(str(making / "tokenizer.json"))
@@ -215,13 +215,13 @@ def _traced(reference: Any) -> Any:
 
 
 def _any_shape() -> Any:
-    from openvino import PartialShape
+    from indexer.silent_openvino import PartialShape
 
     return PartialShape([-1, -1])
 
 
 def _int64() -> Any:
-    from openvino import Type
+    from indexer.silent_openvino import Type
 
     return Type.i64
 

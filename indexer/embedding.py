@@ -113,9 +113,9 @@ class CompiledEmbedder:
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Vectors of passages: float32 [n, dimension], unit length, in the order given."""
         import numpy as np
-        from openvino import AsyncInferQueue
 
         from indexer import compiled
+        from indexer.silent_openvino import AsyncInferQueue
 
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         if not texts:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from wall import Wall
+from wall import Wall, walled_environment
 
 _FOREIGN = ("PINCITE_", "OPENAI_", "OLLAMA_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -39,6 +39,15 @@ def sealed(wall: Wall, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     wall.attempts.clear()
     yield
     assert wall.attempts == [], f"reached out to {wall.attempts}"
+
+
+@pytest.fixture
+def walled(sealed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """An environment for processes that the test starts: behind the same wall, with this Python's scripts first."""
+    folder = tmp_path_factory.mktemp("walled")
+    log = folder / "attempts.txt"
+    yield walled_environment(folder, log)
+    assert not log.exists(), f"reached out to {log.read_text(encoding='utf-8').split()}"
 
 
 def _move_home(patch: pytest.MonkeyPatch, home: Path) -> None:

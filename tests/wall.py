@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import shutil
 import socket
-from typing import Any
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
 
 class NetworkBlockedError(OSError):
@@ -22,18 +27,33 @@ def _is_loopback(host: object) -> bool:
         return False
 
 
-class Wall:
-    """Stands in for the socket calls that reach out. `attempts` keeps what was refused, should the caller hide it."""
+class _Plainly:
+    """Patches for good: a process that the tests start ends with them."""
 
-    def __init__(self) -> None:
+    @staticmethod
+    def setattr(target: object, name: str, value: object) -> None:
+        setattr(target, name, value)
+
+
+class Wall:
+    """Stands in for the socket calls that reach out. `attempts` keeps what was refused, should the caller hide it.
+
+    `log` is a file that keeps it too, for a process whose memory the tests can't see.
+    """
+
+    def __init__(self, log: Path | None = None) -> None:
         self.attempts: list[str] = []
+        self.log = log
 
     def refuse(self, host: object) -> None:
         if not _is_loopback(host):
             self.attempts.append(str(host))
+            if self.log:
+                with self.log.open("a", encoding="utf-8") as log:
+                    log.write(f"{host}\n")
             raise NetworkBlockedError(f"the tests may not reach {host}")
 
-    def build(self, patch: pytest.MonkeyPatch) -> None:
+    def build(self, patch: pytest.MonkeyPatch | _Plainly) -> None:
         connect, connect_ex, sendto = socket.socket.connect, socket.socket.connect_ex, socket.socket.sendto
         getaddrinfo = socket.getaddrinfo
 
@@ -61,3 +81,16 @@ class Wall:
         patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
         patch.setattr(socket.socket, "sendto", guarded_sendto)
         patch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
+
+
+def walled_environment(folder: Path, log: Path) -> dict[str, str]:
+    """The environment for processes that tests start: every Python in it builds the wall first, and tells `log`.
+
+    `folder` is where the `sitecustomize` goes that does so. The scripts beside this Python (`pincite`) are found first.
+    """
+    # A copy, for the tests' own folder must not be on the path: it has rooms named like the packages.
+    shutil.copy(__file__, folder / "wall.py")
+    lines = ["from pathlib import Path", "import wall", f"wall.Wall(Path({str(log)!r})).build(wall._Plainly())"]
+    (folder / "sitecustomize.py").write_text("\n".join(lines), encoding="utf-8")
+    scripts = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    return os.environ | {"PYTHONPATH": str(folder), "PATH": os.pathsep.join(scripts)}
