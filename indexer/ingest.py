@@ -64,6 +64,14 @@ class Report:
             "seconds": round(self.seconds, 3), "interrupted": self.interrupted,
         }  # fmt: skip
 
+    def __repr__(self) -> str:
+        return f"Report({len(self.added)} new, {len(self.updated)} changed, {len(self.failed)} failed, {self.chunks:,} chunks)"
+
+    def _repr_html_(self) -> str:
+        from indexer import display
+
+        return display.report_html(self)
+
 
 def ingest(
     library: Library, paths: Sequence[Path | str] | Path | str, embedder: Embedder | None = None, *, include: Sequence[str] = (), exclude: Sequence[str] = (),

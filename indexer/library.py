@@ -46,7 +46,7 @@ class Library:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Library({str(self.folder)!r}, {self.count('documents'):,} documents, {self.count('chunks'):,} chunks)"
+        return f"Library({self.folder.name!r}, {self.count('documents'):,} documents, {self.count('chunks'):,} chunks)"
 
     def _repr_html_(self) -> str:
         from indexer import display

@@ -241,6 +241,11 @@ class Ledger:
             "passages": self.passages, "reserve": self.reserve, "free": self.free,
         }  # fmt: skip
 
+    def _repr_html_(self) -> str:
+        from indexer import display
+
+        return display.ledger_html(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
