@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/installed
 DEMO := .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-slow lint bench clean
+.PHONY: help demo test test-all test-slow lint bench notebooks clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -60,6 +60,9 @@ lint: $(INSTALLED)  ## ruff and mypy
 
 bench: $(INSTALLED)  ## measure coverage and answers
 	$(BIN)/python -m tests.benchmarks
+
+notebooks: $(INSTALLED)  ## run the notebooks and keep what they show
+	$(BIN)/jupyter execute --inplace --kernel_name=python3 notebooks/*.ipynb
 
 clean:  ## remove .venv, the demo's library and every cache
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
