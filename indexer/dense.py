@@ -32,7 +32,7 @@ class DenseIndex:
     def __init__(self, library: Library) -> None:
         self._library = library
         self.generation = library.generation
-        self._base, built, last = _open_base(library.folder, self.generation)
+        self._base, built, last = _open_base(library)
         self._masked = library.removed_since(built, last) if self._base else []
         self._tail_ids, self._tail = library.vectors_after(last)
 
@@ -114,15 +114,17 @@ def _write(index: Any, target: Path) -> None:
         raise LibraryError(f"{target}: the index can't be written.", hint) from error
 
 
-def _open_base(folder: Path, generation: int) -> tuple[Any, int, int]:
+def _open_base(library: Library) -> tuple[Any, int, int]:
     """The newest file that the library has reached: (index, its generation, its last chunk), or (None, 0, 0)."""
-    named = [(match, path) for path in folder.glob("dense.*.faiss") if (match := _NAME.fullmatch(path.name))]
+    dimension, generation = library.identity.dimension if library.identity else 0, library.generation
+    named = [(match, path) for path in library.folder.glob("dense.*.faiss") if (match := _NAME.fullmatch(path.name))]
     for match, path in sorted(named, key=lambda pair: -int(pair[0][1])):
         built, last = int(match[1]), int(match[2])
         if built > generation:
             continue
         index = _read(path)
-        if index is not None:
+        # Its last entry must be the one that its name tells: a file cut short or put there by mistake has another.
+        if index is not None and index.ntotal and index.d == dimension and index.id_map.at(index.ntotal - 1) == last:
             return index, built, last
     return None, 0, 0
 
