@@ -5,6 +5,7 @@ Codes are ISO 639-1. A language without a stemmer is analysed as "" (folded word
 
 from __future__ import annotations
 
+import unicodedata
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,9 @@ STEMMERS = {
 _WITH_STOP_WORDS = frozenset("da nl en fi fr de hu it nb pt ru es sv".split())
 # Written without spaces between words: each character is a term.
 UNSPACED = frozenset(("zh", "ja", "ko", "th"))
-_UNSPACED_TERMS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]|[\p{L}\p{N}]+"
+# The mark that lengthens a vowel in katakana belongs to no script by itself.
+_UNSPACED_SCRIPTS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}ー"
+_UNSPACED_TERMS = rf"[{_UNSPACED_SCRIPTS}]|[\p{{L}}\p{{N}}--[{_UNSPACED_SCRIPTS}]]+"
 # Enough to tell a language surely, and no more than that.
 SAMPLE = 4000
 # How far the likeliest language must be ahead of the next (0 … 1): a list of numbers has none.
@@ -48,6 +51,11 @@ def analyzer(name: str) -> Any:
     if name:
         builder = builder.filter(Filter.stemmer(STEMMERS[name]))
     return builder.filter(Filter.ascii_fold()).build()
+
+
+def folded(text: str) -> str:
+    """The text with each character in the one form that analyzers know: accents composed, ligatures and wide forms undone."""
+    return unicodedata.normalize("NFKC", text)
 
 
 def detect(text: str) -> str:

@@ -1,0 +1,83 @@
+"""Languages: told surely or not at all, and their words made comparable."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indexer import languages
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("en", "Every employee has twenty-five days of paid leave in the year, and a doctor's note is due on the third day."),
+        ("fr", "Chaque salarié dispose de vingt-cinq jours de congés payés par an, et un certificat est dû le troisième jour."),
+        ("de", "Jeder Beschäftigte hat fünfundzwanzig Tage bezahlten Urlaub im Jahr; ein Attest ist am dritten Tag fällig."),
+        ("es", "Cada empleado tiene veinticinco días de vacaciones pagadas al año y el justificante se entrega el tercer día."),
+        ("it", "Ogni dipendente ha venticinque giorni di ferie retribuite all'anno e il certificato è dovuto il terzo giorno."),
+        ("nl", "Iedere werknemer heeft vijfentwintig dagen betaald verlof per jaar en een doktersverklaring is verplicht."),
+        ("ru", "Каждый сотрудник имеет двадцать пять дней оплачиваемого отпуска в год."),
+        ("zh", "员工每年有十天带薪年假，第三天需要医生证明。"),
+        ("ja", "従業員には年に二十日の有給休暇があり、三日目には診断書が必要です。"),
+        ("ko", "직원은 일 년에 스무 날의 유급 휴가가 있습니다."),
+        ("", "12.5 4711 0032 99/17"),
+        ("", ""),
+        ("", "SKU-4471 HX200 DN50 PN16"),
+    ],
+)
+def test_the_language_of_a_text(code: str, text: str) -> None:
+    assert languages.detect(text) == code
+
+
+def test_a_long_text_is_judged_by_its_beginning_and_middle() -> None:
+    french = "Chaque salarié dispose de vingt-cinq jours de congés payés par an. "
+    assert languages.detect(french * 5000) == "fr"
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=50, deadline=None)
+def test_any_text_has_a_language_that_has_an_analyzer(text: str) -> None:
+    code = languages.detect(text)
+    assert code == "" or code in languages.STEMMERS or code in languages.UNSPACED
+    assert languages.field(code) in languages.fields()
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "terms"),
+    [
+        ("en", "The Employees' paid holidays, in 2026!", ["employe", "paid", "holiday", "2026"]),
+        ("fr", "Les salariés et l'entreprise", ["salari", "entrepris"]),
+        ("de", "Die Rückgaben der Häuser", ["ruckgab", "haus"]),
+        ("es", "Los días de vacaciones", ["dias", "vacacion"]),
+        ("pl", "Płatny urlop, ŁÓDŹ", ["platny", "urlop", "lodz"]),
+        ("zh", "员工有10天 PTO", ["员", "工", "有", "10", "天", "pto"]),
+        ("ja", "有給カード", ["有", "給", "カ", "ー", "ド"]),
+        ("xx", "SKU-4471", ["sku", "4471"]),
+        ("en", "", []),
+    ],
+)
+def test_the_terms_of_a_text(code: str, text: str, terms: list[str]) -> None:
+    assert languages.analyzer(languages.field(code)).analyze(text) == terms
+
+
+@given(st.sampled_from(languages.fields()), st.text(max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_terms_are_words_in_any_text(name: str, text: str) -> None:
+    assert all(term and not term.isspace() for term in languages.analyzer(name).analyze(languages.folded(text)))
+
+
+@pytest.mark.parametrize(
+    ("code", "one", "other"),
+    [
+        ("fr", "conge\u0301s paye\u0301s", "cong\u00e9s pay\u00e9s"),
+        ("de", "Ru\u0308ckgabe", "R\u00fcckgabe"),
+        ("en", "the o\ufb03ces", "the offices"),
+        ("ja", "\uff76\uff70\uff84\uff9e", "カード"),
+        ("", "ＳＫＵ－４４７１", "SKU-4471"),
+    ],
+)
+def test_the_same_word_in_other_characters(code: str, one: str, other: str) -> None:
+    analyzer = languages.analyzer(languages.field(code))
+    assert analyzer.analyze(languages.folded(one)) == analyzer.analyze(languages.folded(other)) != []
