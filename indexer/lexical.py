@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER = "lexical"
 # Raised when the fields or analyzers change, so that old folders are made anew.
-FORMAT = 1
+FORMAT = 2
 # Bytes that the writer may hold before it writes a segment. Tantivy asks for 15 MB a thread at least.
 WRITER_BYTES = 64_000_000
 
@@ -47,9 +47,11 @@ class LexicalIndex:
         self._languages = {languages.field(code) for code in library.languages()}
         self._analyzers: dict[str, Any] = {}
         state = _state(library.folder)
-        base = _open(library.folder) if state else None
-        self._parts = [base.searcher()] if base is not None else []
+        base = _searcher(_open(library.folder)) if state else None
+        self._parts = [base] if base is not None else []
         last = state.last if base is not None and state else 0
+        # A writer that is between its commit and its note of it, or died there: those chunks are in the tail as well.
+        self._beyond = _above(last) if base is not None and _count(base, _above(last)) else None
         self._masked = set(library.removed_since(state.generation, last)) if base is not None and state else set()
         self.pending = len(self._masked)
         if library.last_chunk() > last:
@@ -74,7 +76,7 @@ class LexicalIndex:
         for name in sorted(self._languages):
             if name not in self._analyzers:
                 self._analyzers[name] = languages.analyzer(name)
-            found[name] = list(dict.fromkeys(self._analyzers[name].analyze(question)))
+            found[name] = list(dict.fromkeys(self._analyzers[name].analyze(languages.folded(question))))
         return found
 
     def terms_of(self, text: str, language: str) -> set[str]:
@@ -82,7 +84,7 @@ class LexicalIndex:
         name = languages.field(language)
         if name not in self._analyzers:
             self._analyzers[name] = languages.analyzer(name)
-        return set(self._analyzers[name].analyze(text))
+        return set(self._analyzers[name].analyze(languages.folded(text)))
 
     def search(self, question: str, k: int) -> list[tuple[int, float]]:
         """The k chunks that match a question's words best: (chunk id, BM25), best first."""
@@ -98,8 +100,11 @@ class LexicalIndex:
             return []
         query = Query.boolean_query(clauses)
         found: list[tuple[int, float]] = []
-        for part in self._parts:
-            hits = part.search(query, k + len(self._masked), count=False).hits
+        for number, part in enumerate(self._parts):
+            asked = query
+            if number == 0 and self._beyond is not None:
+                asked = Query.boolean_query([(Occur.Must, query), (Occur.MustNot, self._beyond)])
+            hits = part.search(asked, k + len(self._masked), count=False).hits
             ids = part.fast_field_values("id", [address for _, address in hits])
             found += [(i, float(score)) for i, (score, _) in zip(ids, hits, strict=True) if i not in self._masked]
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
@@ -132,7 +137,7 @@ def catch_up(library: Library) -> None:
     with library.writing():
         state, generation = _state(library.folder), library.generation
         index = _open(library.folder) if state else None
-        if state is None or index is None:
+        if state is None or _searcher(index) is None:
             _make(library.folder)
             state, index = State(0, 0), _open(library.folder)
         if state.generation == generation:
@@ -157,12 +162,9 @@ def build(library: Library) -> None:
 
 
 def _write(library: Library, index: Any, state: State) -> None:
-    from tantivy import FieldType, Query
-
     with index.writer(WRITER_BYTES, 1) as writer:
         # A crash may have left chunks of an unfinished round: they are dropped and added again.
-        above = Query.range_query(index.schema, "id", FieldType.Integer, state.last + 1, None)
-        writer.delete_documents_by_query(above)
+        writer.delete_documents_by_query(_above(state.last))
         for chunk_id in library.removed_since(state.generation, state.last):
             writer.delete_documents_by_term("id", chunk_id)
         _add(writer, library.chunks_after(state.last))
@@ -176,7 +178,7 @@ def _add(writer: Any, chunks: Iterable[Found]) -> int:
         document = Document()
         document.add_integer("id", found.chunk.id)
         text = f"{context_of(found.title, found.source, found.chunk.where.heading)}\n{found.text}"
-        document.add_text(_field(languages.field(found.language)), text)
+        document.add_text(_field(languages.field(found.language)), languages.folded(text))
         writer.add_document(document)
         count += 1
     return count
@@ -227,6 +229,32 @@ def _open(folder: Path) -> Any:
         return _with_analyzers(Index.open(str(folder / FOLDER)))
     except (ValueError, OSError):
         return None
+
+
+def _searcher(index: Any) -> Any:
+    """What searches an index, or None when there is none or a part of it is missing: it is derived, and made anew."""
+    from tantivy import Query
+
+    if index is None:
+        return None
+    try:
+        searcher = index.searcher()
+        for name in languages.fields():
+            searcher.search(Query.term_query(index.schema, _field(name), "a", "freq"), 1, count=False)
+    except (ValueError, OSError):
+        return None
+    return searcher
+
+
+def _above(chunk_id: int) -> Any:
+    """The query for the chunks whose id is above this one."""
+    from tantivy import FieldType, Query
+
+    return Query.range_query(_schema(), "id", FieldType.Integer, chunk_id + 1, None)
+
+
+def _count(searcher: Any, query: Any) -> int:
+    return int(searcher.search(query, 1, count=True).count or 0)
 
 
 def _state(folder: Path) -> State | None:

@@ -80,7 +80,7 @@ def check_searches(library: Library, books: list[Book], questions: list[str], k:
 def question_terms(question: str, language: str = "en") -> list[str]:
     from indexer import languages
 
-    return list(dict.fromkeys(languages.analyzer(languages.field(language)).analyze(question)))
+    return list(dict.fromkeys(languages.analyzer(languages.field(language)).analyze(languages.folded(question))))
 
 
 def indexed_terms(books: list[Book]) -> dict[int, list[str]]:
@@ -89,5 +89,5 @@ def indexed_terms(books: list[Book]) -> dict[int, list[str]]:
     found = {}
     for made in books:
         analyzer = languages.analyzer(languages.field(made.document.language))
-        found |= {i: list(analyzer.analyze(text)) for i, text in zip(made.ids, made.texts, strict=True)}
+        found |= {i: list(analyzer.analyze(languages.folded(text))) for i, text in zip(made.ids, made.texts, strict=True)}
     return found

@@ -1,0 +1,190 @@
+"""The lexical index: BM25 as computed by hand, whatever became of its folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from books import Book, book, check_searches, indexed_terms, library_at, put, question_terms
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from indexer import lexical
+from indexer.library import Library
+from tests.conformance.index_kit import bm25, check_ranking
+
+QUESTIONS = ["days of paid leave", "the price of a pump?", "xylophone", "RULE 3"]
+
+
+def shelf(count: int, start: int = 0) -> list[Book]:
+    return [
+        book(f"shelf/{n}.md", f"# Rule {n}\n\nThere are {n} days of leave" + ", paid" * (n % 4) + f".\n\n## Price {n}\n\nPump {n} costs {7 * n} EUR.")
+        for n in range(start, start + count)
+    ]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return library_at(tmp_path / "library")
+
+
+def check_exact(library: Library, books: list[Book], questions: list[str], k: int = 5) -> None:
+    """Scores as by hand, to the single precision that Tantivy adds them up in."""
+    index = lexical.LexicalIndex(library)
+    for question in questions:
+        exact = bm25(indexed_terms(books), question_terms(question))
+        check_ranking(index.search(question, k), exact, k, 1e-4)
+        rarest = index.rarity(question)
+        assert set(rarest) == set(question_terms(question))
+
+
+def test_bm25_as_by_hand(library: Library) -> None:
+    books = [put(library, made) for made in shelf(20)]
+    check_exact(library, books, QUESTIONS)
+    lexical.catch_up(library)
+    for k in (1, 5, 100):
+        check_exact(library, books, QUESTIONS, k)
+    books += [put(library, made) for made in shelf(10, 20)]
+    lexical.catch_up(library)
+    check_exact(library, books, QUESTIONS)
+
+
+def test_bm25_forgets_what_went_once_it_is_made_anew(library: Library) -> None:
+    books = [put(library, made) for made in shelf(20)]
+    lexical.catch_up(library)
+    library.remove([f"/shelf/{made.document.source}" for made in books[:15]])
+    check_searches(library, books[15:], QUESTIONS)
+    lexical.catch_up(library)
+    check_searches(library, books[15:], QUESTIONS)
+    lexical.build(library)
+    check_exact(library, books[15:], QUESTIONS)
+
+
+def test_each_language_by_its_own_analyzer(library: Library) -> None:
+    english = put(library, book("en.md", "The employees have paid holidays."))
+    french = put(library, book("fr.md", "Les salariés ont des congés payés pour les vacances.", "fr"))
+    chinese = put(library, book("zh.md", "员工每年有十天带薪年假。", "zh"))
+    other = put(library, book("pl.md", "Pracownicy mają płatny urlop.", "pl"))
+    for _ in range(2):
+        index = lexical.LexicalIndex(library)
+        found = {
+            question: [i for i, _ in index.search(question, 9)]
+            for question in ["a holiday for one employee?", "le congé d'un salarié", "salarie conge", "年假", "platny URLOP", "the", "of"]
+        }
+        assert found == {
+            "a holiday for one employee?": english.ids, "le congé d'un salarié": french.ids, "salarie conge": french.ids,
+            "年假": chinese.ids, "platny URLOP": other.ids, "the": [], "of": [],
+        }  # fmt: skip
+        scores = dict(index.search("congés", 9))
+        exact = bm25(indexed_terms([french]), question_terms("congés", "fr"), total=4)
+        check_ranking(list(scores.items()), exact, 9, 1e-4)
+        lexical.catch_up(library)
+
+
+def test_accents_and_ligatures_as_files_have_them(library: Library) -> None:
+    made = put(library, book("nfd.md", "Les conge\u0301s paye\u0301s du service \ufb01nancier.", "fr"))
+    for _ in range(2):
+        index = lexical.LexicalIndex(library)
+        assert [[i for i, _ in index.search(question, 3)] for question in ["payés", "paye\u0301s", "financier"]] == [made.ids] * 3
+        lexical.catch_up(library)
+
+
+def test_rarity_is_the_inverse_document_frequency(library: Library) -> None:
+    from math import log
+
+    books = [put(library, made) for made in shelf(20)]
+    terms = indexed_terms(books).values()
+    for _ in range(2):
+        rarity = lexical.LexicalIndex(library).rarity("which pump is a xylophone")
+        counts = {term: sum(term in chunk for chunk in terms) for term in rarity}
+        expected = {term: log(1 + (len(terms) - n + 0.5) / (n + 0.5)) for term, n in counts.items()}
+        assert counts == {"pump": 20, "which": 0, "xylophon": 0} and rarity == pytest.approx(expected)
+        lexical.catch_up(library)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    library = library_at(tmp_path_factory.mktemp("small") / "library", *shelf(4))
+    lexical.catch_up(library)
+    return library
+
+
+@given(st.text(max_size=40) | st.sampled_from(['"', "a AND (b OR", "body_en:leave", "id:1", "*", "leave~2^9", "[a TO b]", "\\", "\0", "days " * 5000]))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_in_a_question_is_syntax(small: Library, question: str) -> None:
+    index = lexical.LexicalIndex(small)
+    found = index.search(question, 3)
+    assert bool(found) == bool(set(question_terms(question)) & {term for terms in _terms(small).values() for term in terms})
+
+
+def _terms(library: Library) -> dict[int, list[str]]:
+    from indexer.embedding import context_of
+
+    return {
+        found.chunk.id: question_terms(f"{context_of(found.title, found.source, found.chunk.where.heading)}\n{found.text}")
+        for found in library.chunks_after(0)
+    }
+
+
+def derived(library: Library) -> list[str]:
+    return sorted(path.name for path in (library.folder / "lexical").iterdir() if path.name != ".tantivy-writer.lock")
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "half", "zeros"])
+def test_any_file_of_it_may_be_lost(tmp_path: Path, damage: str) -> None:
+    whole = library_at(tmp_path / "whole")
+    books = [put(whole, made) for made in shelf(3)]
+    lexical.catch_up(whole)
+    books += [put(whole, made) for made in shelf(2, 3)]
+    lexical.catch_up(whole)
+    whole.close()
+    for number, name in enumerate(derived(whole)):
+        folder = tmp_path / str(number)
+        shutil.copytree(whole.folder, folder)
+        path = folder / "lexical" / name
+        data = path.read_bytes()
+        if damage == "gone":
+            path.unlink()
+        else:
+            path.write_bytes({"empty": b"", "half": data[: len(data) // 2], "zeros": bytes(len(data))}[damage])
+        with library_at(folder) as library:
+            check_searches(library, books, QUESTIONS)
+            lexical.catch_up(library)
+            check_searches(library, books, QUESTIONS)
+
+
+def test_its_folder_may_be_lost_or_be_of_another_make(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    books = [put(library, made) for made in shelf(3)]
+    lexical.catch_up(library)
+    shutil.rmtree(library.folder / "lexical")
+    check_exact(library, books, QUESTIONS)
+    lexical.catch_up(library)
+    check_exact(library, books, QUESTIONS)
+    monkeypatch.setattr(lexical, "FORMAT", lexical.FORMAT + 1)
+    check_exact(library, books, QUESTIONS)
+
+
+class DiedError(Exception):
+    """Stands for the death of the process."""
+
+
+def die(*_: object) -> None:
+    raise DiedError
+
+
+@pytest.mark.parametrize("moment", ["_add", "_save"])
+def test_a_crash_while_it_catches_up(library: Library, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    books = [put(library, made) for made in shelf(4)]
+    lexical.catch_up(library)
+    library.remove(["/shelf/shelf/1.md"])
+    books = [books[0], *books[2:], *(put(library, made) for made in shelf(6, 4))]
+    with monkeypatch.context() as patch, pytest.raises(DiedError):
+        patch.setattr(lexical, moment, die)
+        lexical.catch_up(library)
+    check_searches(library, books, QUESTIONS, k=2)
+    books.append(put(library, book("later.md", "Later there were days of paid leave.")))
+    check_searches(library, books, QUESTIONS, k=2)
+    lexical.catch_up(library)
+    check_searches(library, books, QUESTIONS, k=2)
+    assert lexical.LexicalIndex(library).pending == 0
