@@ -6,10 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from indexer.dense import DenseIndex
 from indexer.embedding import embedder_of
 from indexer.errors import PinciteError
-from indexer.lexical import LexicalIndex
 from indexer.records import Hit, Hits
 
 if TYPE_CHECKING:
@@ -30,6 +28,9 @@ class Searcher:
     """Searches one library, as of the moment it was made. Not for use from several threads at once."""
 
     def __init__(self, library: Library, embedder: Embedder) -> None:
+        from indexer.dense import DenseIndex
+        from indexer.lexical import LexicalIndex
+
         self.library = library
         self.embedder = embedder
         self.lexical = LexicalIndex(library)
