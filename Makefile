@@ -38,7 +38,7 @@ demo: $(INSTALLED)  ## ingest data/ and ask it three questions
 	@for question in \
 		"How many days of paid leave does a new employee get?" \
 		"Combien de RTT ai-je par an à temps plein ?" \
-		"What did a three-group Arden cost in the 2025 price list?" \
+		"How often does the membrane of the reverse osmosis unit need replacing?" \
 	; do \
 		printf '\n$$ pincite ask "%s"\n\n' "$$question"; \
 		$(BIN)/pincite ask "$$question" | tee $(DEMO)/answer.txt; \
