@@ -108,7 +108,7 @@ class Desk:
         documents = {passage.document_id: self.library.document(passage.document_id) for passage in packed.passages}
         model = self.model
         if model is None:
-            text, citations = extract(question, packed, documents, self.searcher)
+            text, citations = extract(question, hits.hits, packed, documents, self.searcher)
             return Answer(question, text, "answered", tuple(citations), packed, BUILT_IN, {}, timed())
         if on_send:
             on_send(model, packed)

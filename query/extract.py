@@ -6,29 +6,33 @@ their rarity, stand in it or in the headings over it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from indexer.chunking import units
 from indexer.embedding import context
-from indexer.records import Citation, Document, Hit, Pack, Passage
+from indexer.records import Block, Citation, Document, Hit, Pack, Passage
 
 if TYPE_CHECKING:
     from query.retrieve import Searcher
 
-# Weights of (cosine, words, place in the pack), measured with tests/benchmarks/answers.py. The bundled embedder was trained on
-# English; elsewhere words say more.
-WEIGHTS = {"en": (1.0, 0.5, 0.01)}
-WEIGHTS_ELSEWHERE = (0.5, 0.7, 0.02)
-# Below this no hit is about the question: cosine of the best hit plus half the share of the question's words that it holds.
-# Of questions about other articles 9 in 10 fall below it, of those that can be answered 1 in 25 (tests/benchmarks/answers.py).
-FLOOR = 0.62
-# Hits that are held against the floor; passages that are read for an answer, and sentences of them that are embedded.
-LOOKED_AT, READ, EMBEDDED = 10, 8, 48
-# A second sentence is added when it is nearly as good, and the answer stays short.
-NEARLY = 0.08
-LONGEST_WORDS = 60
+# What each part of a candidate's score weighs. Chosen by tests/benchmarks/measure.py on the sample company and on English
+# Wikipedia; the order of candidates changes little when one of them is halved or doubled.
+UNDER_HEADINGS = 1.0  # cosine of the sentence under its headings
+ALONE = 1.0  # cosine of the sentence alone
+WORDS = 0.6  # share of the question's words in the sentence and its headings
+OWN_WORDS = 0.3  # share of them in the sentence alone
+CHUNK = 0.5  # cosine of the chunk it stands in
+PLACE = 0.01  # taken off for each place further down in the hits
+# Below this no hit is about the question: cosine of a hit plus half the share of the question's words that it holds. Of
+# questions about other articles 3 in 4 fall below it; of those that can be answered 1 in 75 (1 in 25 where askers use other
+# words than the documents). Questions that are near and yet not answered need a reader, not a floor.
+FLOOR = 0.5
+# Hits that are held against the floor, hits that are read for an answer, and their sentences that are embedded.
+LOOKED_AT, READ, EMBEDDED = 24, 16, 24
+# More sentences are added while they are nearly as good as the best, and the answer stays short.
+NEARLY, SENTENCES, LONGEST_WORDS = 0.35, 3, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class Candidate:
     document: Document
     start: int
     end: int
-    words: float
+    heading: tuple[str, ...]
+    by_hand: float  # the part of its score that needs no embedding
 
     @property
     def text(self) -> str:
@@ -59,61 +64,83 @@ def answerable(question: str, hits: Sequence[Hit], searcher: Searcher) -> bool:
     return False
 
 
-def extract(question: str, pack: Pack, documents: Mapping[int, Document], searcher: Searcher) -> tuple[str, list[Citation]]:
-    """The answer in the documents' own words, each sentence with its number, and the citations. ("", []) for an empty pack.
+def extract(
+    question: str, hits: Sequence[Hit], pack: Pack, documents: Mapping[int, Document], searcher: Searcher
+) -> tuple[str, list[Citation]]:  # fmt: skip
+    """The answer in the documents' own words, each sentence with its number, and the citations.
 
-    `documents` are those of the pack's passages, by id.
+    `hits` are those that the pack was made from; `documents` are those of its passages, by id. ("", []) when nothing in the
+    pack can be said.
     """
-    candidates = _candidates(question, pack, documents, searcher)
+    candidates = _candidates(question, hits, pack, documents, searcher)
     if not candidates:
         return "", []
-    vectors = searcher.embedder.embed_passages([_said(candidate) for candidate in candidates])
-    cosines = vectors @ searcher.embedder.embed_question(question)
-    scored = sorted(
-        ((_score(candidate, float(cosine)), -row) for row, (candidate, cosine) in enumerate(zip(candidates, cosines, strict=True))),
-        reverse=True,
-    )
-    best = scored[0][0]
-    chosen: list[Candidate] = []
-    for score, row in scored[:2]:
-        candidate = candidates[-row]
-        length = sum(len(one.text.split()) for one in (*chosen, candidate))
-        new = all(candidate.text.casefold() not in one.text.casefold() for one in chosen)
-        if not chosen or (score >= best - NEARLY and length <= LONGEST_WORDS and new):
-            chosen.append(candidate)
+    texts = [f"{context(one.document, one.heading)}\n{one.text}" for one in candidates] + [one.text for one in candidates]
+    cosines = searcher.embedder.embed_passages(texts) @ searcher.embedder.embed_question(question)
+    scores = [
+        candidate.by_hand + UNDER_HEADINGS * float(under) + ALONE * float(alone)
+        for candidate, under, alone in zip(candidates, cosines[: len(candidates)], cosines[len(candidates) :], strict=True)
+    ]
+    chosen = _best(candidates, scores)
     text = " ".join(f"{candidate.text} [{candidate.passage.number}]" for candidate in chosen)
     return text, [_citation(candidate) for candidate in chosen]
 
 
-def _candidates(question: str, pack: Pack, documents: Mapping[int, Document], searcher: Searcher) -> list[Candidate]:
-    """The sentences and rows of the first passages; of many, those that share most words with the question."""
+def _best(candidates: Sequence[Candidate], scores: Sequence[float]) -> list[Candidate]:
+    """The best candidate, and those nearly as good that say something else, while the answer stays short."""
+    order = sorted(range(len(candidates)), key=lambda row: -scores[row])
+    chosen: list[Candidate] = []
+    words = 0
+    for row in order:
+        candidate = candidates[row]
+        length = len(candidate.text.split())
+        if any(candidate.text.casefold() in one.text.casefold() for one in chosen):
+            continue
+        if chosen and (words + length > LONGEST_WORDS or scores[row] < scores[order[0]] - NEARLY or len(chosen) == SENTENCES):
+            break
+        chosen.append(candidate)
+        words += length
+    return chosen
+
+
+def _candidates(
+    question: str, hits: Sequence[Hit], pack: Pack, documents: Mapping[int, Document], searcher: Searcher
+) -> list[Candidate]:  # fmt: skip
+    """The sentences and rows of the first hits that are in the pack; of many, those that promise most."""
     weights = searcher.lexical.rarity(question)
     found = []
-    for passage in pack.passages[:READ]:
+    for place, hit in enumerate(hits[:READ]):
+        passage = _passage_of(hit, pack)
+        if passage is None:
+            continue
         document = documents[passage.document_id]
-        for block in document.blocks:
-            if block.kind == "heading" or block.end <= passage.start or block.start >= passage.end:
-                continue
-            heading = " ".join((document.title, *block.where.heading))
-            for start, end in units(document.text, block):
-                if start < passage.start or end > passage.end:
-                    continue
-                said = f"{heading} {document.text[start:end]}"
-                words = _share(question, said, document.language, weights, searcher)
-                found.append(Candidate(passage, document, start, end, words))
-    found.sort(key=lambda candidate: (-candidate.words, candidate.passage.number))
-    return found[:EMBEDDED]
+        for block, start, end in _units(document, max(passage.start, hit.chunk.start), min(passage.end, hit.chunk.end)):
+            text, headings = document.text[start:end], " ".join((document.title, *block.where.heading))
+            by_hand = (
+                WORDS * _share(question, f"{headings} {text}", document.language, weights, searcher)
+                + OWN_WORDS * _share(question, text, document.language, weights, searcher)
+                + CHUNK * hit.scores.get("dense", 0.0)
+                - PLACE * place
+            )
+            found.append(Candidate(passage, document, start, end, block.where.heading, by_hand))
+    return sorted(found, key=lambda candidate: -candidate.by_hand)[:EMBEDDED]
 
 
-def _said(candidate: Candidate) -> str:
-    """The candidate as it is embedded: under its headings, like any chunk."""
-    heading = candidate.document.where(candidate.start, candidate.end).heading
-    return f"{context(candidate.document, heading)}\n{candidate.text}"
+def _passage_of(hit: Hit, pack: Pack) -> Passage | None:
+    """The passage of the pack that holds a hit, or the beginning of it."""
+    for passage in pack.passages:
+        if passage.document_id == hit.chunk.document_id and passage.start <= hit.chunk.start < passage.end:
+            return passage
+    return None
 
 
-def _score(candidate: Candidate, cosine: float) -> float:
-    by_meaning, by_words, by_place = WEIGHTS.get(candidate.document.language, WEIGHTS_ELSEWHERE)
-    return by_meaning * cosine + by_words * candidate.words - by_place * (candidate.passage.number - 1)
+def _units(document: Document, start: int, end: int) -> Iterator[tuple[Block, int, int]]:
+    """What can be said alone in a stretch of a document; headings can't."""
+    for block in document.blocks_in(start, end):
+        if block.kind != "heading":
+            for first, last in units(document.text, block):
+                if start <= first and last <= end:
+                    yield block, first, last
 
 
 def _share(question: str, text: str, language: str, weights: Mapping[str, float], searcher: Searcher) -> float:
