@@ -30,11 +30,11 @@ class DenseIndex:
     """The living chunks of a library by cosine, as of the moment it was opened."""
 
     def __init__(self, library: Library) -> None:
-        self._library = library
-        self.generation = library.generation
-        self._base, built, last = _open_base(library)
-        self._masked = library.removed_since(built, last) if self._base else []
-        self._tail_ids, self._tail = library.vectors_after(last)
+        with library.reading():
+            self.generation = library.generation
+            self._base, built, last = _open_base(library)
+            self._masked = library.removed_since(built, last) if self._base else []
+            self._tail_ids, self._tail = library.vectors_after(last)
 
     def __repr__(self) -> str:
         based = self._base.ntotal if self._base else 0

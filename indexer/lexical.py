@@ -43,9 +43,13 @@ class LexicalIndex:
     """The living chunks of a library by BM25, as of the moment it was opened."""
 
     def __init__(self, library: Library) -> None:
+        self._analyzers: dict[str, Any] = {}
+        with library.reading():
+            self._read(library)
+
+    def _read(self, library: Library) -> None:
         self.generation = library.generation
         self._languages = {languages.field(code) for code in library.languages()}
-        self._analyzers: dict[str, Any] = {}
         state = _state(library.folder)
         base = _searcher(_open(library.folder)) if state else None
         self._parts = [base] if base is not None else []

@@ -59,6 +59,18 @@ class Library:
 
     # Reading
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See one state of the library throughout, whatever another process commits meanwhile. May be nested; write after it."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self._rows("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("COMMIT")
+
     @property
     def generation(self) -> int:
         """Grows by one with each commit."""
@@ -307,14 +319,18 @@ class Library:
 
     def _found(self, ids: str, values: tuple[Any, ...]) -> Iterator[Found]:
         rows = self._rows(
-            f"""SELECT chunks.id, document_id, start, "end", "where", tokens, source, title, language,
-                       substr(text, start + 1, "end" - start)
+            f"""SELECT chunks.id, document_id, start, "end", "where", tokens, source, title, language
                 FROM chunks JOIN documents ON documents.id = document_id WHERE chunks.id IN ({ids}) ORDER BY chunks.id""",
             values,
         )
-        for chunk_id, document_id, start, end, where, tokens, source, title, language, text in rows:
-            chunk = Chunk(start, end, Where.from_json(json.loads(where)), tokens, document_id, chunk_id)
-            yield Found(chunk, source, title, text, language)
+        # SQL's substr would walk each text from its beginning for each of its chunks, which stand together here.
+        at, text = 0, ""
+        for chunk_id, document_id, start, end, where, tokens, source, title, language in rows:
+            if document_id != at:
+                at, text = document_id, self.whole_text(document_id)
+            if text:  # another process may have removed it meanwhile
+                chunk = Chunk(start, end, Where.from_json(json.loads(where)), tokens, document_id, chunk_id)
+                yield Found(chunk, source, title, text[start:end], language)
 
     def _meta(self, key: str) -> str | None:
         rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))

@@ -16,9 +16,12 @@ def verify(library: Library) -> list[str]:
     Checks SQLite's own structure, each span against its text, vectors for length and unit norm, and the derived indexes
     against the truth.
     """
-    problems = library.check()
-    if problems:
-        return problems
+    with library.reading():
+        return library.check() or _problems(library)
+
+
+def _problems(library: Library) -> list[str]:
+    problems = []
     for entry in library.entries():
         document = library.document(entry.id)
         problems += [f"{entry.source}: {problem}" for problem in _spans(document)]
