@@ -1,0 +1,209 @@
+"""Embedding: the compiled form is the model itself, for the bundled one and any other, with nothing fetched."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from books import book, library_at
+
+from indexer import compiled
+from indexer.config import BUNDLED_EMBEDDER
+from indexer.embedding import CompiledEmbedder, context, context_of, embedder_of, open_embedder
+from indexer.errors import EmbedderError, LibraryError
+from indexer.library import open_library
+from indexer.records import Document
+from tests.conformance.embedder_kit import VARIED, check_embedder, check_near
+from tests.conformance.hash_embedder import HashEmbedder, bundled_tokenizer
+
+Vectors = npt.NDArray[np.float32]
+WINDOW = 64
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("compiled")
+
+
+@pytest.fixture(scope="session")
+def bundled(cache: Path) -> CompiledEmbedder:
+    return open_embedder(BUNDLED_EMBEDDER, cache)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Any:
+    return compiled.reference_model(BUNDLED_EMBEDDER)
+
+
+def reference_of(model: Any) -> Callable[[Sequence[str], str], Vectors]:
+    def vectors(texts: Sequence[str], kind: str) -> Vectors:
+        encode = model.encode_query if kind == "questions" else model.encode_document
+        found: Vectors = encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+        return found
+
+    return vectors
+
+
+def test_the_kit_by_an_embedder_that_costs_nothing() -> None:
+    check_embedder(HashEmbedder())
+
+
+def test_the_bundled_model_is_as_sentence_transformers_runs_it(bundled: CompiledEmbedder, reference: Any) -> None:
+    assert (bundled.name, bundled.dimension, bundled.window) == (BUNDLED_EMBEDDER, 384, 256)
+    check_embedder(bundled, reference_of(reference))
+
+
+def test_the_reference_vectors_that_ship_are_the_models_own(reference: Any) -> None:
+    shipped = np.load(Path(compiled.__file__).with_name("reference.npy"))
+    fresh = reference.encode(list(compiled.CHECKS), normalize_embeddings=True, show_progress_bar=False)
+    assert shipped.dtype == np.float32
+    assert np.abs(shipped - fresh).max() < 1e-5, np.abs(shipped - fresh).max(axis=1)
+
+
+def test_chunks_are_counted_by_the_bundled_tokenizer(bundled: CompiledEmbedder) -> None:
+    fake = HashEmbedder()
+    for text in VARIED:
+        assert (bundled.count(text), bundled.token_ends(text)) == (fake.count(text), fake.token_ends(text)), text
+
+
+NO_TORCH = """
+import sys
+from pathlib import Path
+from indexer.embedding import open_embedder
+vector = open_embedder(sys.argv[1], Path(sys.argv[2])).embed_question("How many days?")
+print(vector.shape, sorted({"torch", "transformers", "sentence_transformers"} & set(sys.modules)))
+"""
+
+
+def test_a_question_is_embedded_without_torch(bundled: CompiledEmbedder, cache: Path, walled: dict[str, str]) -> None:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", NO_TORCH, BUNDLED_EMBEDDER, str(cache)]
+    environment = walled | {"PYTHONPATH": f"{walled['PYTHONPATH']}:{root}"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("(384,) []\n", 0), done.stderr
+
+
+def small_model(folder: Path, kind: str, prompts: dict[str, str] | None = None) -> Any:
+    """A sentence-transformers model with random weights and the bundled vocabulary, saved in a folder."""
+    import torch
+    import transformers
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import models as parts
+
+    torch.manual_seed(5)
+    vocabulary = folder / "vocab.txt"
+    folder.mkdir()
+    ranked = sorted(bundled_tokenizer().get_vocab().items(), key=lambda pair: pair[1])
+    vocabulary.write_text("\n".join(token for token, _ in ranked), encoding="utf-8")
+    size = len(ranked)
+    if kind == "distilbert":
+        config = transformers.DistilBertConfig(vocab_size=size, dim=32, hidden_dim=64, n_layers=2, n_heads=4, max_position_embeddings=WINDOW)
+        model = transformers.DistilBertModel(config)
+    elif kind == "mpnet":
+        config = transformers.MPNetConfig(
+            vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+            max_position_embeddings=WINDOW + 2, pad_token_id=1,
+        )  # fmt: skip
+        model = transformers.MPNetModel(config)
+    else:
+        config = transformers.BertConfig(
+            vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=WINDOW
+        )
+        model = transformers.BertModel(config)
+    tokenizer = transformers.BertTokenizerFast(vocab=str(vocabulary), model_max_length=WINDOW)
+    model.save_pretrained(folder / "raw")
+    tokenizer.save_pretrained(folder / "raw")
+    words = parts.Transformer(str(folder / "raw"), max_seq_length=WINDOW)
+    pooling = parts.Pooling(words.get_word_embedding_dimension(), "max" if kind == "distilbert" else "mean")
+    whole = SentenceTransformer(modules=[words, pooling], device="cpu", prompts=prompts)
+    whole.save(str(folder / "model"))
+    return compiled.reference_model(str(folder / "model"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "prompts"),
+    [("bert", None), ("distilbert", {"query": "query: ", "document": "passage: "}), ("mpnet", None)],
+)
+def test_any_model_in_a_folder(kind: str, prompts: dict[str, str] | None, tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))
+        model = small_model(tmp_path / kind, kind, prompts)
+        name = str(tmp_path / kind / "model")
+        embedder = open_embedder(name, tmp_path / "cache")
+        assert (embedder.name, embedder.dimension, embedder.window) == (name, 32, WINDOW)
+        check_embedder(embedder, reference_of(model))
+    if prompts:
+        text = "How many days?"
+        assert embedder.count(text) == embedder.count("") + len(embedder.token_ends(text))
+        assert embedder.count("") == 2 + len(embedder.token_ends(prompts["document"]))
+
+
+def test_a_compiled_model_is_made_once_and_again_when_it_is_lost(bundled: CompiledEmbedder, cache: Path) -> None:
+    place = compiled.folder(BUNDLED_EMBEDDER, cache)
+    made = (place / "model.bin").stat().st_mtime_ns
+    assert compiled.folder(BUNDLED_EMBEDDER, cache) == place
+    assert (place / "model.bin").stat().st_mtime_ns == made
+    assert [path.name for path in place.parent.iterdir()] == [place.name], "nothing half made is left"
+
+
+def test_a_form_that_disagrees_with_its_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shuffled = np.roll(np.load(Path(compiled.__file__).with_name("reference.npy")), 1, axis=0)
+    monkeypatch.setattr(compiled.np, "load", lambda _: shuffled)
+    with pytest.raises(EmbedderError, match="disagrees with the model itself"):
+        compiled.folder(BUNDLED_EMBEDDER, tmp_path)
+    assert list((tmp_path / "embedders").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["no/such-model", "nowhere", "/no/such/folder", "../../etc"])
+def test_a_missing_model_is_told_in_a_line_and_not_looked_for(name: str, tmp_path: Path) -> None:
+    with pytest.raises(EmbedderError) as error:
+        open_embedder(name, tmp_path)
+    said = str(error.value)
+    assert said.startswith(f"the embedding model {name} ") and "\n" not in said and len(said) < 400, said
+
+
+def test_a_folder_that_is_no_model_is_told(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "readme.txt").write_text("nothing here")
+    with pytest.raises(EmbedderError) as error:
+        open_embedder(str(tmp_path / "model"), tmp_path / "cache")
+    assert "\n" not in str(error.value)
+
+
+def test_a_library_keeps_to_its_embedder(bundled: CompiledEmbedder, cache: Path, tmp_path: Path) -> None:
+    with open_library(tmp_path / "bundled", create=True) as library:
+        opened = embedder_of(library, cache=cache)
+        assert opened.name == BUNDLED_EMBEDDER and embedder_of(library) is opened
+        library.bind(opened)
+        library.agree(bundled)
+    with library_at(tmp_path / "words", book("a.md", "One.")) as library, pytest.raises(LibraryError) as error:
+        embedder_of(library, BUNDLED_EMBEDDER, cache)
+    assert "words" in error.value.message and BUNDLED_EMBEDDER in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("title", "source", "heading", "expected"),
+    [
+        ("Handbook", "hr/handbook.pdf", ("Leave", "Sick leave"), "Handbook: Leave: Sick leave"),
+        ("Handbook", "hr/handbook.pdf", ("Handbook", "Leave"), "Handbook: Leave"),
+        ("", "hr/handbook.pdf", (), "handbook"),
+        ("", "", (), ""),
+    ],
+)
+def test_what_goes_in_front_of_a_chunk(title: str, source: str, heading: tuple[str, ...], expected: str) -> None:
+    assert context_of(title, source, heading) == expected
+    assert context(Document("text", (), "text/plain", title=title, source=source), heading) == expected
+
+
+def test_vectors_of_questions_and_of_passages_meet(bundled: CompiledEmbedder) -> None:
+    passages = bundled.embed_passages(["Employees get 25 days of paid leave.", "The pump weighs nine kilograms."])
+    leave, pump = bundled.embed_question("How much vacation do I have?"), bundled.embed_question("How heavy is the pump?")
+    assert passages[0] @ leave > passages[1] @ leave and passages[1] @ pump > passages[0] @ pump
+    check_near(np.stack([bundled.embed_question(VARIED[0])]), bundled.embed_passages(VARIED[:1]), "without prompts they are the same")
