@@ -6,10 +6,12 @@ import json
 import re
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 HANDBOOK = "data/handbook/employee-handbook.pdf</b>, page 8, 5 Annual leave › 5.1 How much"
@@ -35,10 +37,14 @@ def execute(path: Path, environment: dict[str, str], folder: Path) -> nbformat.N
     kernel.mkdir(parents=True)
     (kernel / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
     notebook = nbformat.read(path, as_version=4)
-    with pytest.MonkeyPatch.context() as patch:
+    # The kernel is spoken to by sockets in the file system: no port is opened, and their names have to be short.
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as runtime:
         patch.setenv("JUPYTER_PATH", str(folder))
-        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
-        client = NotebookClient(notebook, kernel_name="this", timeout=240, resources={"metadata": {"path": str(path.parent)}})
+        patch.setenv("JUPYTER_RUNTIME_DIR", runtime)
+        transport = Config({"KernelManager": {"transport": "ipc", "ip": f"{runtime}/kernel"}})
+        client = NotebookClient(
+            notebook, kernel_name="this", timeout=240, resources={"metadata": {"path": str(path.parent)}}, config=transport
+        )
         client.execute(env=environment)
     return notebook
 
