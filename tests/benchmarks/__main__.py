@@ -1,0 +1,5 @@
+"""`make bench`: measure the sample company."""
+
+from tests.benchmarks.measure import main
+
+main()
