@@ -38,8 +38,8 @@ def current(path: Path, connection: sqlite3.Connection) -> bool:
     return bool(version == len(MIGRATIONS))
 
 
-def migrate(path: Path, connection: sqlite3.Connection) -> None:
-    """Bring the tables up to date, one transaction a step. Needs the writer lock. Raises LibraryError."""
+def migrate(path: Path, connection: sqlite3.Connection) -> bool:
+    """Bring the tables up to date, one transaction a step. True when there were none. Needs the writer lock. Raises LibraryError."""
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -49,6 +49,7 @@ def migrate(path: Path, connection: sqlite3.Connection) -> None:
     except sqlite3.Error as error:
         raise told(path, error) from error
     path.chmod(0o600)
+    return bool(version == 0)
 
 
 def _uri(path: Path, writable: bool) -> str:

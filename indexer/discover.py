@@ -67,7 +67,7 @@ def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), e
     # Not resolve(): a link that a person names is the folder they mean, and the name they want to see.
     roots = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100
     for given, root in zip(paths, roots, strict=True):
-        if not os.path.lexists(root):
+        if gone(root):
             raise PinciteError(f"{given}: there is no such file or folder.", "Check the path.")
     entries = library.entries()
     known = {entry.location: entry for entry in entries}
@@ -75,7 +75,7 @@ def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), e
     seen: dict[str, Candidate] = {}
     skipped: Counter[str] = Counter()
     for root in roots:
-        for path in _files(root, library.folder.absolute()):
+        for path in _files(root, library.folder.absolute(), exclude):
             inner = path.relative_to(root).as_posix() if path != root else path.name
             wanted = not include or _matches(inner, include)
             if not wanted or _matches(inner, exclude):
@@ -85,9 +85,7 @@ def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), e
                 continue
             if str(path) not in seen:
                 seen[str(path)] = _candidate(root, path, known.get(str(path)), taken)
-    vanished = [
-        entry for entry in entries if entry.location not in seen and _under(entry.location, roots) and not os.path.lexists(entry.location)
-    ]
+    vanished = [entry for entry in entries if entry.location not in seen and _under(entry.location, roots) and gone(entry.location)]
     return Plan(tuple(seen.values()), tuple(vanished), dict(sorted(skipped.items())))
 
 
@@ -98,14 +96,24 @@ def file_state(candidate: Candidate, data: bytes) -> FileState:
     return FileState(candidate.source, candidate.location, digest, len(data), -1 if recent else candidate.modified_ns)
 
 
-def _files(root: Path, library: Path) -> Iterator[Path]:
+def gone(path: Path | str) -> bool:
+    """Whether a file is certainly no longer there. What can't be looked at may well be: a folder that is locked, a network."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return isinstance(error, FileNotFoundError | NotADirectoryError)
+    return False
+
+
+def _files(root: Path, library: Path, exclude: Sequence[str]) -> Iterator[Path]:
     """The regular files under a folder, in order; hidden ones, links that lead out and the library itself left out."""
     if not root.is_dir():
         yield root
         return
     for folder, folders, names in os.walk(root, onerror=_unreadable):
         here = Path(folder)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and here / name != library)
+        inner = [name for name in folders if not _matches((here / name).relative_to(root).as_posix(), exclude)]
+        folders[:] = sorted(name for name in inner if not name.startswith(".") and here / name != library)
         for name in sorted(names):
             path = here / name
             if not name.startswith((".", "~$")) and _inside(path, root):
@@ -139,8 +147,9 @@ def _candidate(root: Path, path: Path, known: Entry | None, taken: dict[str, str
     try:
         status = path.stat()
     except OSError as error:
-        return Candidate(source, path, location, 0, -1, "new", known, error.strerror or "can't be opened")
-    problem = "" if stat.S_ISREG(status.st_mode) else "is not a regular file"
+        problem = f"can't be opened: {'it is a link to nothing' if path.is_symlink() else error.strerror}"
+        return Candidate(source, path, location, 0, -1, "new", known, problem)
+    problem = "" if stat.S_ISREG(status.st_mode) else "is not a regular file, but a pipe or a device"
     if location != str(path):
         problem = "has a name that is not valid text"
     state: Literal["new", "changed", "unchanged"] = "changed" if known else "new"
@@ -152,8 +161,12 @@ def _candidate(root: Path, path: Path, known: Entry | None, taken: dict[str, str
 def _name(root: Path, path: Path, taken: dict[str, str]) -> str:
     """The shortest name that is still unique: below the folder's parent, or the whole path. Safe to print."""
     short = path.relative_to(root.parent).as_posix()
-    name = short if taken.get(short, str(path)) == str(path) else path.as_posix()
-    return "".join(character if character.isprintable() else "\ufffd" for character in _readable(name))
+    # What can't be printed becomes one and the same sign, so that two names may become one: then they are numbered.
+    for name in (short, path.as_posix(), *(f"{path.as_posix()} ({number})" for number in range(2, len(taken) + 3))):
+        shown = "".join(character if character.isprintable() else "\ufffd" for character in _readable(name))
+        if taken.get(shown, str(path)) == str(path):
+            return shown
+    raise AssertionError("more names than documents")
 
 
 def _readable(name: str) -> str:

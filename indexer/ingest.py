@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer import readers
 from indexer.chunking import chunk
-from indexer.discover import Candidate, Plan, file_state, plan
+from indexer.discover import Candidate, Plan, file_state, gone, plan
 from indexer.embedding import embedder_of
 from indexer.entries import Failure, FileState
 from indexer.errors import PinciteError, ReadError
@@ -167,10 +167,10 @@ def _file(library: Library, candidate: Candidate, embedder: Embedder, report: Re
             return
         document = replace(_read(data, candidate.path.name), source=state.source, sha256=state.sha256)
     except ReadError as error:
-        library.fail(state, error.message, error.hint)
-        report.failed.append(
-            Failure(state.location, state.source, state.sha256, state.size, state.modified_ns, error.message, error.hint)
-        )
+        kept = " What was read of it before is kept." if candidate.known and not state.sha256 else ""
+        hint = error.hint + kept
+        library.fail(state, error.message, hint)
+        report.failed.append(Failure(state.location, state.source, state.sha256, state.size, state.modified_ns, error.message, hint))
         return
     if not document.language:
         document = replace(document, language=detect(document.text))
@@ -208,10 +208,10 @@ def _read(data: bytes, name: str) -> Any:
 def _prune_failures(library: Library, paths: Sequence[Path]) -> None:
     """Failures of files that are no longer there go as well."""
     roots = [str(path.absolute()) for path in paths]
-    gone = [
+    vanished = [
         failure.location
         for failure in library.failures()
-        if any(failure.location.startswith(root) for root in roots) and not Path(failure.location).exists()
+        if any(failure.location.startswith(root) for root in roots) and gone(failure.location)
     ]
-    if gone:
-        library.remove(gone)
+    if vanished:
+        library.remove(vanished)

@@ -6,6 +6,7 @@ A commit here is *the* commit; the dense and lexical indexes are derived and cat
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -107,6 +108,7 @@ class Library:
 
         Raises LibraryError when there is none, or more than one.
         """
+        name = name.encode("utf-8", "replace").decode("utf-8")  # a path's bytes need not be text; no name here has such
         rows = self._rows("SELECT id, source FROM documents WHERE source = ? OR location = ?", (name, str(Path(name).absolute())))
         if not rows and name.isdigit():
             rows = self._rows("SELECT id, source FROM documents WHERE id = ?", (int(name),))
@@ -262,19 +264,24 @@ class Library:
         return int(document_id or 0)
 
     def fail(self, state: FileState, reason: str, hint: str) -> None:
-        """Record that a file could not be read. An older version of it that was read goes: it is no longer what the file says."""
+        """Record that a file could not be read.
+
+        An older version of it that was read goes: it is no longer what the file says. But it stays when `state.sha256` is
+        empty: the file could not even be opened, and may say what it said.
+        """
         with self._commit() as run:
-            self._drop(run, state.location)
+            if state.sha256:
+                self._drop(run, state.location)
             run(
                 "INSERT OR REPLACE INTO failures (location, source, sha256, size, modified_ns, reason, hint) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (state.location, state.source, state.sha256, state.size, state.modified_ns, reason, hint),
             )
 
     def touch(self, state: FileState) -> None:
-        """Record a new time of change for a file whose bytes are the same."""
+        """Record a new time of change for a file whose bytes are the same; that it could not be opened is over."""
         with self._commit() as run:
-            for table in ("documents", "failures"):
-                run(f"UPDATE {table} SET modified_ns = ? WHERE location = ?", (state.modified_ns, state.location))
+            run("UPDATE documents SET modified_ns = ? WHERE location = ?", (state.modified_ns, state.location))
+            run("DELETE FROM failures WHERE location = ?", (state.location,))
 
     def remove(self, locations: Iterable[str]) -> int:
         """Remove what was read from these locations, failures too, in one transaction. Returns how many documents went."""
@@ -349,9 +356,11 @@ def open_library(folder: Path, *, create: bool = False) -> Library:
     Raises LibraryError: none there, damaged, made by a newer Pincite, or not one of ours.
     """
     path = folder / DATABASE
-    if not path.exists():
+    _nameable(folder)
+    if not path.exists() or (path.stat().st_size == 0 and not create):
         if not create:
-            raise LibraryError(f"{folder}: there is no library here.", "Make one: pincite ingest PATH")
+            there = "is no library here" if not path.exists() else "is nothing in the library's file"
+            raise LibraryError(f"{folder}: there {there}.", "Make one: pincite ingest PATH")
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -361,8 +370,25 @@ def open_library(folder: Path, *, create: bool = False) -> Library:
     try:
         if not database.current(path, connection):
             with library.writing(wait=10.0):
-                database.migrate(path, connection)
+                if database.migrate(path, connection):
+                    _drop_derived(folder)
     except BaseException:
         connection.close()
         raise
     return library
+
+
+def _nameable(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise LibraryError(f"{folder}: that is a file, and a library is a folder.", "Name another with --library.")
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise LibraryError(f"{folder}: the name of that folder is not valid text.", "Name another place with --library.") from error
+
+
+def _drop_derived(folder: Path) -> None:
+    """Indexes that were left by an earlier library in this folder: they would point into this one."""
+    shutil.rmtree(folder / "lexical", ignore_errors=True)
+    for left in folder.glob("dense.*"):
+        left.unlink(missing_ok=True)
