@@ -104,16 +104,22 @@ def _apply(settings: Settings, given: Mapping[str, Any], where: str, names: set[
 def _value(name: str, value: Any, where: str) -> Any:
     try:
         if name == "library":
-            return library_path(str(value))
+            return library_path(value)
         if name == "tokenizer":
-            return Path(str(value)).expanduser()
+            return Path(value).expanduser()
         if name in ("window", "reserve"):
             number = int(value)
-            if number < 1:
+            if number < 1 or isinstance(value, bool | float):
                 raise ValueError
             return number
         if name == "timeout":
-            return float(value)
+            seconds = float(value)
+            if not 0 < seconds < float("inf"):
+                raise ValueError
+            return seconds
+        if not isinstance(value, str):
+            raise TypeError
     except (TypeError, ValueError) as error:
-        raise PinciteError(f"{where}: {name} can't be {value!r}.", "It takes a whole number above 0.") from error
-    return str(value)
+        takes = {"timeout": "a number of seconds above 0", "window": "a whole number above 0", "reserve": "a whole number above 0"}
+        raise PinciteError(f"{where}: {name} can't be {value!r}.", f"It takes {takes.get(name, 'a text in quotation marks')}.") from error
+    return value
