@@ -58,7 +58,7 @@ def library_of(settings: Settings, *, create: bool = False) -> Library:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path, readable=False))
 @click.option("--include", multiple=True, metavar="GLOB", help="Only files that match.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No files that match.")
 @click.option("--prune", is_flag=True, help="Drop documents whose file has vanished from PATH.")
@@ -102,7 +102,7 @@ def status(*, failed: bool, as_json: bool) -> None:
 
     library = library_of(settings())
     entries, failures, identity = library.entries(), library.failures(), library.identity
-    kinds = Counter(entry.media_type for entry in entries)
+    kinds = Counter(Path(entry.source).suffix.lower() for entry in entries)
     if as_json:
         return json_line({
             "library": str(library.folder), "documents": len(entries), "chunks": library.count("chunks"),
@@ -132,8 +132,9 @@ def list_documents(*, as_json: bool) -> None:
     if as_json:
         return json_line([entry.as_json() for entry in entries])
     for entry in entries:
-        pages = f"{entry.pages} pages, " if entry.pages else ""
-        data(f"{plain(entry.source)}  ({pages}{entry.chunks} chunks)  {plain(entry.title)}")
+        pages = f"{entry.pages:,} page{'s' if entry.pages > 1 else ''}, " if entry.pages else ""
+        chunks = "1 chunk" if entry.chunks == 1 else f"{entry.chunks:,} chunks"
+        data(f"{plain(entry.source)}  ({pages}{chunks})  {plain(entry.title)}")
     return None
 
 
@@ -212,10 +213,11 @@ def rebuild() -> None:
 
 def _there(paths: Sequence[Path]) -> None:
     """A path that is not there must not leave an empty library behind."""
+    from indexer.discover import gone
     from indexer.errors import PinciteError
 
     for path in paths:
-        if not path.exists() and not path.is_symlink():
+        if gone(path):
             raise PinciteError(f"{path}: there is no such file or folder.", "Check the path.")
 
 
@@ -275,6 +277,7 @@ def _tell(report: Report, library: Library) -> None:
         kinds = ", ".join(f"{plain(kind)} ({number})" for kind, number in report.skipped.items())
         talk(f"left alone, of kinds that are not read: {kinds}")
     if report.vanished:
-        talk(f"{len(report.vanished):,} documents have no file any more; --prune drops them")
+        one = len(report.vanished) == 1
+        talk("1 document has no file any more; --prune drops it" if one else f"{len(report.vanished):,} documents have no file any more; --prune drops them")
     if not library.count("documents") and not report.failed:
         talk("there was nothing to read")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import Any
 
 import click
 
+from indexer.errors import PinciteError
+
 
 def data(text: str) -> None:
-    """A line of data, to stdout."""
-    click.echo(printable(text))
+    """A line of data, to stdout. Raises PinciteError when it can't be written."""
+    out(f"{printable(text)}\n")
 
 
 def talk(text: str) -> None:
@@ -20,7 +24,24 @@ def talk(text: str) -> None:
 
 def json_line(value: Any) -> None:
     """A JSON value on one line, to stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    line = json.dumps(value, ensure_ascii=False)
+    try:
+        line.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        line = json.dumps(value)  # escaped: a reader of JSON gets the same characters
+    out(f"{line}\n")
+
+
+def out(text: str) -> None:
+    """Text to stdout, at once. Raises PinciteError when it can't be written, and ends the command when nobody reads on."""
+    try:
+        click.echo(text, nl=False)
+    except OSError as error:
+        # What is left in the buffer must not be tried again, and complained of, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise click.exceptions.Exit(0) from error
+        raise PinciteError(f"the output can't be written: {error.strerror}.", "Nothing in the library was lost.") from error
 
 
 def printable(text: str) -> str:

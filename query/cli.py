@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,11 @@ import click
 from indexer import cli as keeping
 from indexer.cli import common, library_of, settings
 from indexer.errors import PinciteError
-from indexer.terminal import data, json_line, plain, printable, talk
+from indexer.terminal import data, json_line, out, plain, printable, talk
 
 if TYPE_CHECKING:
     from indexer.config import Settings
-    from indexer.records import Answer, Pack
+    from indexer.records import Answer, Pack, Where
     from query.answer import Desk
     from query.llm import Model
     from query.retrieve import Searcher
@@ -43,7 +44,7 @@ def batched(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a command that answers one question, or many from a file."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option("--batch", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE",
+        click.option("--batch", type=click.Path(path_type=Path, allow_dash=True, readable=False), metavar="FILE",
                      help='Questions from JSON lines {"id": …, "question": …}; - is stdin.'),
         click.argument("question", required=False),
     ):  # fmt: skip
@@ -56,6 +57,7 @@ def batched(command: Callable[..., Any]) -> Callable[..., Any]:
 @batched
 def search(question: str | None, batch: Path | None, k: int, *, as_json: bool) -> None:
     """Find the passages that a question is about."""
+    _one_or_many(question, batch)
     searching = _searcher(settings())
     if batch:
         return _each(batch, lambda asked: searching.search(asked, k).as_json())
@@ -63,8 +65,7 @@ def search(question: str | None, batch: Path | None, k: int, *, as_json: bool) -
     if as_json:
         return json_line(hits.as_json())
     for rank, hit in enumerate(hits, 1):
-        place = f", {hit.chunk.where}" if str(hit.chunk.where) else ""
-        data(f"{rank:>2}. {plain(hit.document)}{plain(place)}")
+        data(f"{rank:>2}. {plain(hit.document)}{_place(hit.chunk.where)}")
         data(f"    {plain(hit.text)}")
     if not hits:
         talk("nothing found: the library is empty" if not searching.library.count("chunks") else "nothing found")
@@ -80,6 +81,7 @@ def search(question: str | None, batch: Path | None, k: int, *, as_json: bool) -
 @batched
 def pack(question: str | None, batch: Path | None, budget: int | None, *, as_json: bool, **flags: Any) -> None:
     """Show the prompt that would be sent, and what every token of the window went to."""
+    _one_or_many(question, batch)
     desk = _desk(settings(**flags))
     if batch:
         return _each(batch, lambda asked: desk.pack(asked, budget=budget).as_json())
@@ -99,6 +101,7 @@ def pack(question: str | None, batch: Path | None, budget: int | None, *, as_jso
 @batched
 def ask(question: str | None, batch: Path | None, *, dry_run: bool, as_json: bool, **flags: Any) -> None:
     """Answer a question, with the exact places that say so."""
+    _one_or_many(question, batch)
     desk = _desk(settings(**flags))
     if dry_run:
         if batch:
@@ -109,13 +112,15 @@ def ask(question: str | None, batch: Path | None, *, dry_run: bool, as_json: boo
         return _each(batch, lambda asked: desk.ask(asked, on_send=_announce).as_json())
     live = sys.stdout.isatty() and not as_json
     answer = desk.ask(_asked(question), on_text=_stream if live else None, on_send=_announce)
+    if not desk.library.count("chunks"):
+        talk("the library is empty")
     if as_json:
         return json_line(answer.as_json())
     return _show_answer(answer, streamed=live and answer.model != BUILT_IN)
 
 
 def _stream(text: str) -> None:
-    click.echo(printable(text), nl=False)
+    out(printable(text))
 
 
 def _announce(model: Model, packed: Pack) -> None:
@@ -129,20 +134,24 @@ def _announce(model: Model, packed: Pack) -> None:
 def _show_answer(answer: Answer, *, streamed: bool) -> None:
     if streamed:
         # The words are on the screen already; after them stands what the check made of them, if it changed anything.
-        click.echo()
+        out("\n")
     if not streamed or answer.notes:
         data(answer.text)
     for citation in answer.citations:
-        place = f", {citation.where}" if str(citation.where) else ""
         status = "" if citation.status == "quote found" else f"  ({citation.status})"
-        data(f"\n[{citation.number}] {plain(citation.document)}{plain(place)}{status}")
+        data(f"\n[{citation.number}] {plain(citation.document)}{_place(citation.where)}{status}")
         if citation.quote:
             data(f"    “{plain(citation.quote)}”")
     for note in answer.notes:
         talk(f"note: {plain(note)}")
     if answer.status == "not found" and answer.pack.passages:
         nearest = answer.pack.passages[0]
-        talk(f"The nearest there is: {plain(nearest.document)}, {plain(str(nearest.where))}")
+        talk(f"the nearest there is: {plain(nearest.document)}{_place(nearest.where)}")
+
+
+def _place(where: Where) -> str:
+    """The place as it follows a document's name; nothing when there is none to tell."""
+    return f", {plain(str(where))}" if str(where) else ""
 
 
 def _show_pack(packed: Pack) -> None:
@@ -166,33 +175,46 @@ def _desk(asked: Settings) -> Desk:
     return Desk(library_of(asked), asked)
 
 
+def _one_or_many(question: str | None, batch: Path | None) -> None:
+    if (question is None) == (batch is None):
+        raise click.UsageError("Give either a QUESTION or --batch FILE.")
+
+
 def _asked(question: str | None) -> str:
-    if question is None:
-        raise click.UsageError("Missing argument 'QUESTION' (or --batch FILE).")
-    return question
+    return _valid(question or "")
+
+
+def _valid(question: str) -> str:
+    """The question without half characters: bytes that were no text, or an escape in JSON that stands alone."""
+    return question.encode("utf-8", "replace").decode("utf-8")
 
 
 def _each(batch: Path, answer: Callable[[str], dict[str, Any]]) -> None:
     """Answer each line of a batch; a question that fails is told in its own line, and the rest go on."""
-    failed = 0
-    for number, line in _lines(batch):
+    name, failed = "stdin" if str(batch) == "-" else str(batch), 0
+    for number, line in _lines(batch, name):
         try:
             entry = json.loads(line)
             identity, question = entry["id"], entry["question"]
+            if not isinstance(question, str):
+                raise TypeError
         except (ValueError, TypeError, KeyError) as error:
             raise PinciteError(
-                f'{batch}: line {number} is not {{"id": …, "question": …}}.', "Mend the line; those before it were answered."
+                f'{name}: line {number} is not {{"id": …, "question": "…"}}.', "Mend the line; those before it were answered."
             ) from error
+        question = _valid(question)
         try:
-            json_line({"id": identity, **answer(str(question))})
+            answered = answer(question)
         except PinciteError as error:
             failed += 1
-            json_line({"id": identity, "question": str(question), "error": str(error)})
+            answered = {"question": question, "error": str(error)}
+        json_line({"id": identity, **answered})
     if failed:
-        raise PinciteError(f"{batch}: {failed} questions could not be answered.", 'They carry an "error".')
+        told = "1 question" if failed == 1 else f"{failed} questions"
+        raise PinciteError(f"{name}: {told} could not be answered.", 'The lines with an "error" say why.')
 
 
-def _lines(batch: Path) -> Iterator[tuple[int, str]]:
+def _lines(batch: Path, name: str) -> Iterator[tuple[int, str]]:
     try:
         with click.open_file(str(batch), encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
@@ -200,12 +222,14 @@ def _lines(batch: Path) -> Iterator[tuple[int, str]]:
                     yield number, line
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise PinciteError(f"{batch}: can't be read: {reason}.", "Name a file of JSON lines.") from error
+        raise PinciteError(f"{name}: can't be read: {reason}.", "Name a file of JSON lines.") from error
 
 
 def main() -> None:
     """Run a command; tell what a person can mend in one line, and end with the exit code of the contract."""
     context: dict[str, Any] = {}
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that can't show a character shows the rest
     try:
         result = pincite.main(standalone_mode=False, obj=context)
         sys.exit(result if isinstance(result, int) else 0)
@@ -220,10 +244,6 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         talk("stopped")
         sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has had enough. Python must not try to flush it at exit.
-        sys.stdout = None
-        sys.exit(0)
 
 
 if __name__ == "__main__":
