@@ -71,6 +71,9 @@ def told(path: Path, error: sqlite3.Error) -> LibraryError:
         )
     if code.startswith("SQLITE_FULL"):
         return LibraryError(f"{path}: the disk is full.", "Free some space and run the same command again; nothing was lost.")
+    if code.startswith("SQLITE_IOERR_WRITE"):
+        hint = "Check the disk, its space and your quota, and run the same command again; nothing was lost."
+        return LibraryError(f"{path}: the library can't be written to ({error}).", hint)
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return LibraryError(f"{path}: another process is writing to this library.", "Try again in a moment.")
     if code.startswith("SQLITE_READONLY"):

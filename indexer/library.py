@@ -9,7 +9,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +70,9 @@ class Library:
         try:
             yield
         finally:
-            self._connection.execute("COMMIT")
+            # Nothing was written. A damaged file refuses even this, and has said so already.
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
 
     @property
     def generation(self) -> int:
