@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from process import Pincite, make_company
 from wall import Wall, walled_environment
 
 _FOREIGN = ("PINCITE_", "OPENAI_", "OLLAMA_")
@@ -48,6 +50,27 @@ def walled(sealed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
     log = folder / "attempts.txt"
     yield walled_environment(folder, log)
     assert not log.exists(), f"reached out to {log.read_text(encoding='utf-8').split()}"
+
+
+@pytest.fixture(scope="session")
+def company(wall: Wall, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `docs`, and `library`, into which the real command has read it. Not to be changed."""
+    folder = tmp_path_factory.mktemp("company")
+    log = folder / "attempts.txt"
+    make_company(folder)
+    walled = walled_environment(tmp_path_factory.mktemp("walled"), log)
+    Pincite(walled, folder, folder / "library")("ingest", "docs")
+    assert not log.exists(), f"reached out to {log.read_text(encoding='utf-8').split()}"
+    return folder
+
+
+@pytest.fixture
+def pincite(walled: dict[str, str], company: Path, tmp_path: Path) -> Pincite:
+    """The command `pincite`, in an empty folder, with a library of its own that knows the company's documents."""
+    library = tmp_path / "its library"
+    shutil.copytree(company / "library", library)
+    (tmp_path / "here").mkdir()
+    return Pincite(walled, tmp_path / "here", library)
 
 
 def _move_home(patch: pytest.MonkeyPatch, home: Path) -> None:
