@@ -9,14 +9,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from indexer.errors import PinciteError
-from indexer.ingest import Report, ingest, rebuild, remove
-from indexer.library import Library, open_library
-from indexer.verify import verify
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from indexer.errors import PinciteError
+    from indexer.ingestion import Report, ingest, rebuild, remove
+    from indexer.library import Library
+    from indexer.verification import verify
 
 __all__ = ["Library", "PinciteError", "Report", "ingest", "open", "rebuild", "remove", "verify"]
+_HOMES = {"Library": "library", "PinciteError": "errors", "verify": "verification"}
 
 
 def open(library: str | Path | None = None, *, create: bool = True) -> Library:
@@ -25,6 +29,15 @@ def open(library: str | Path | None = None, *, create: bool = True) -> Library:
     Raises LibraryError when it can't be opened.
     """
     from indexer.config import library_path, load
+    from indexer.library import open_library
 
-    folder = load().library if library is None else library_path(str(library))
-    return open_library(folder, create=create)
+    return open_library(load().library if library is None else library_path(str(library)), create=create)
+
+
+def __getattr__(name: str) -> Any:
+    """The other names, imported when they are first asked for: `pincite --help` needs none of them."""
+    if name in __all__:
+        from importlib import import_module
+
+        return getattr(import_module(f"indexer.{_HOMES.get(name, 'ingestion')}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,7 +17,7 @@ from indexer.terminal import data, json_line, plain, talk
 
 if TYPE_CHECKING:
     from indexer.config import Settings
-    from indexer.ingest import Progress, Report
+    from indexer.ingestion import Progress, Report
     from indexer.library import Library
 
 FAILED_SOME = 3
@@ -71,7 +71,7 @@ def ingest(
     """Read files and folders into the library; what has not changed is left."""
     from indexer.discover import plan
     from indexer.embedding import embedder_of
-    from indexer.ingest import ingest as run
+    from indexer.ingestion import ingest as run
 
     asked = settings()
     if dry_run:
@@ -169,7 +169,7 @@ def show(document: str, *, as_text: bool, as_json: bool) -> None:
 @common
 def remove(documents: tuple[str, ...], *, as_json: bool) -> None:
     """Remove documents from the library. The files themselves are left alone."""
-    from indexer.ingest import remove as run
+    from indexer.ingestion import remove as run
 
     library = library_of(settings())
     with library.writing(wait=2.0):
@@ -186,7 +186,7 @@ def remove(documents: tuple[str, ...], *, as_json: bool) -> None:
 @common
 def verify(*, as_json: bool) -> None:
     """Read the whole library and check it against its own rules."""
-    from indexer.verify import verify as run
+    from indexer.verification import verify as run
 
     library = library_of(settings())
     problems = run(library)
@@ -203,7 +203,7 @@ def verify(*, as_json: bool) -> None:
 @common
 def rebuild() -> None:
     """Make the search indexes anew from the library. Nothing is read or embedded again."""
-    from indexer.ingest import rebuild as run
+    from indexer.ingestion import rebuild as run
 
     library = library_of(settings())
     with library.writing(wait=2.0):

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from indexer.ingest import Report
+    from indexer.ingestion import Report
     from indexer.library import Library
     from indexer.records import Answer, Citation, Hit, Hits, Ledger, Pack, Where
 

@@ -5,6 +5,7 @@ Offsets are code points into `Document.text`. Pages, slides and rows count from 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -82,10 +83,15 @@ class Document:
     pages: int = 0
     notes: tuple[str, ...] = ()
 
+    def blocks_in(self, start: int, end: int) -> tuple[Block, ...]:
+        """The blocks that `text[start:end]` touches, in order."""
+        first = bisect_right(self.blocks, start, key=lambda block: block.end)
+        last = bisect_left(self.blocks, end, key=lambda block: block.start)
+        return self.blocks[first:last]
+
     def where(self, start: int, end: int) -> Where:
         """The place of `text[start:end]`: of the first block it touches, rows counted to the last one."""
-        touched = [block.where for block in self.blocks if block.start < end and block.end > start]
-        return span_where(touched)
+        return span_where([block.where for block in self.blocks_in(start, end)])
 
     def __repr__(self) -> str:
         size = f"{len(self.text):,} characters"

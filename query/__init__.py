@@ -7,28 +7,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from query.answer import ask, desk
-from query.retrieve import search
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from indexer.library import Library
-    from indexer.records import Pack
+    from query.answer import ask, pack, search
 
 __all__ = ["ask", "pack", "search"]
 
 
-def pack(
-    library: Library, question: str, *, window: int | None = None, reserve: int | None = None, budget: int | None = None
-) -> Pack:  # fmt: skip
-    """The prompt that would be sent for a question, and the ledger of its window. Sizes are tokens.
+def __getattr__(name: str) -> Any:
+    """The functions, imported when they are first asked for: `pincite --help` needs none of them."""
+    if name in __all__:
+        from query import answer
 
-    Raises PinciteError for an empty question, WindowError when the window is too small for it.
-    """
-    from dataclasses import replace
-
-    opened = desk(library)
-    settings = opened.settings
-    sized = replace(settings, window=window or settings.window, reserve=settings.reserve if reserve is None else reserve)
-    return desk(library, sized).pack(question, budget=budget)
+        return getattr(answer, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from indexer.embedding import embedder_of
 from indexer.records import Answer, Citation, Document, Hits, Pack, Passage, Where
-from query.pack import pack
+from query import packing
 from query.retrieve import searcher
 from query.tokens import counter
 
@@ -25,24 +26,22 @@ BUILT_IN = "built-in"
 NOT_FOUND = "Not found in your documents."
 
 
-class Desk:
+class QueryEngine:
     """A library with all that is needed to ask it: settings, counter, model. Opened once, asked often.
 
     Not for use from several threads at once.
     """
 
-    def __init__(self, library: Library, settings: Settings | None = None) -> None:
-        from indexer.config import load
-
+    def __init__(self, library: Library, settings: Settings) -> None:
         self.library = library
-        self.settings = settings or load()
+        self.settings = settings
         embedder_of(library, self.settings.embedder)
         self._counter: TokenCounter | None = None
         self._model: Model | None = None
         self._opened = False
 
     def __repr__(self) -> str:
-        return f"Desk({self.library!r}, answers by {self.settings.llm or BUILT_IN})"
+        return f"QueryEngine({self.library!r}, answers by {self.settings.llm or BUILT_IN})"
 
     @property
     def searcher(self) -> Searcher:
@@ -105,7 +104,7 @@ class Desk:
 
         if not packed.passages or not answerable(question, hits.hits, self.searcher):
             return Answer(question, NOT_FOUND, "not found", (), packed, BUILT_IN, {}, timed())
-        documents = {passage.document_id: self.library.document(passage.document_id) for passage in packed.passages}
+        documents = _Documents(self.library)
         model = self.model
         if model is None:
             text, citations = extract(question, hits.hits, packed, documents, self.searcher)
@@ -115,7 +114,7 @@ class Desk:
         return self._by_model(question, packed, documents, model, on_text, timed)
 
     def _pack(self, hits: Hits, budget: int | None) -> Pack:
-        return pack(
+        return packing.pack(
             hits.question, hits.hits, _Texts(self.library), self.counter, window=self.settings.window, reserve=self.settings.reserve,
             budget=budget, model=self.model_name,
         )  # fmt: skip
@@ -137,6 +136,18 @@ class Desk:
         return Answer(question, text, verified.status, citations, packed, model.name, reply.usage, timed(), notes)
 
 
+class _Documents(dict[int, Document]):
+    """A library's documents by id, each read when it is first needed."""
+
+    def __init__(self, library: Library) -> None:
+        super().__init__()
+        self._library = library
+
+    def __missing__(self, document_id: int) -> Document:
+        self[document_id] = self._library.document(document_id)
+        return self[document_id]
+
+
 class _Texts:
     """The texts of a library's documents, each read once."""
 
@@ -151,15 +162,34 @@ class _Texts:
         return self._read[document_id][start:end]
 
 
-def desk(library: Library, settings: Settings | None = None) -> Desk:
-    """The library's desk, opened once for the same settings."""
-    kept: Desk | None = library.kept.get("desk")
-    if kept is None or (settings is not None and kept.settings != settings):
-        kept = Desk(library, settings)
-        library.kept["desk"] = kept
-    return kept
+def engine_of(library: Library, settings: Settings | None = None) -> QueryEngine:
+    """The library's engine for these settings (those in force when None), made once."""
+    from indexer.config import load
+
+    engines: dict[Settings, QueryEngine] = library.kept.setdefault("engines", {})
+    settings = settings or load()
+    if settings not in engines:
+        engines[settings] = QueryEngine(library, settings)
+    return engines[settings]
+
+
+def search(library: Library, question: str, k: int = 10) -> Hits:
+    """The k best chunks for a question, best first. Raises PinciteError for an empty question."""
+    return engine_of(library).search(question, k)
+
+
+def pack(
+    library: Library, question: str, *, window: int | None = None, reserve: int | None = None, budget: int | None = None
+) -> Pack:  # fmt: skip
+    """The prompt that would be sent for a question, and the ledger of its window. Sizes are tokens.
+
+    Raises PinciteError for an empty question, WindowError when the window is too small for it.
+    """
+    settings = engine_of(library).settings
+    sized = replace(settings, window=window or settings.window, reserve=settings.reserve if reserve is None else reserve)
+    return engine_of(library, sized).pack(question, budget=budget)
 
 
 def ask(library: Library, question: str, settings: Settings | None = None) -> Answer:
     """Answer a question from a library, by the model that the settings name or the built-in answerer."""
-    return desk(library, settings).ask(question)
+    return engine_of(library, settings).ask(question)

@@ -22,7 +22,7 @@ from indexer.terminal import data, json_line, out, plain, printable, talk
 if TYPE_CHECKING:
     from indexer.config import Settings
     from indexer.records import Answer, Pack, Where
-    from query.answer import Desk
+    from query.answer import QueryEngine
     from query.llm import Model
     from query.retrieve import Searcher
 
@@ -82,10 +82,10 @@ def search(question: str | None, batch: Path | None, k: int, *, as_json: bool) -
 def pack(question: str | None, batch: Path | None, budget: int | None, *, as_json: bool, **flags: Any) -> None:
     """Show the prompt that would be sent, and what every token of the window went to."""
     _one_or_many(question, batch)
-    desk = _desk(settings(**flags))
+    engine = _engine(settings(**flags))
     if batch:
-        return _each(batch, lambda asked: desk.pack(asked, budget=budget).as_json())
-    packed = desk.pack(_asked(question), budget=budget)
+        return _each(batch, lambda asked: engine.pack(asked, budget=budget).as_json())
+    packed = engine.pack(_asked(question), budget=budget)
     if as_json:
         return json_line(packed.as_json())
     return _show_pack(packed)
@@ -102,17 +102,17 @@ def pack(question: str | None, batch: Path | None, budget: int | None, *, as_jso
 def ask(question: str | None, batch: Path | None, *, dry_run: bool, as_json: bool, **flags: Any) -> None:
     """Answer a question, with the exact places that say so."""
     _one_or_many(question, batch)
-    desk = _desk(settings(**flags))
+    engine = _engine(settings(**flags))
     if dry_run:
         if batch:
-            return _each(batch, lambda asked: desk.pack(asked).as_json())
-        packed = desk.pack(_asked(question))
+            return _each(batch, lambda asked: engine.pack(asked).as_json())
+        packed = engine.pack(_asked(question))
         return json_line(packed.as_json()) if as_json else _show_pack(packed)
     if batch:
-        return _each(batch, lambda asked: desk.ask(asked, on_send=_announce).as_json())
+        return _each(batch, lambda asked: engine.ask(asked, on_send=_announce).as_json())
     live = sys.stdout.isatty() and not as_json
-    answer = desk.ask(_asked(question), on_text=_stream if live else None, on_send=_announce)
-    if not desk.library.count("chunks"):
+    answer = engine.ask(_asked(question), on_text=_stream if live else None, on_send=_announce)
+    if not engine.library.count("chunks"):
         talk("the library is empty")
     if as_json:
         return json_line(answer.as_json())
@@ -169,10 +169,10 @@ def _searcher(asked: Settings) -> Searcher:
     return searcher(library_of(asked), asked.embedder)
 
 
-def _desk(asked: Settings) -> Desk:
-    from query.answer import Desk
+def _engine(asked: Settings) -> QueryEngine:
+    from query.answer import QueryEngine
 
-    return Desk(library_of(asked), asked)
+    return QueryEngine(library_of(asked), asked)
 
 
 def _one_or_many(question: str | None, batch: Path | None) -> None:

@@ -97,7 +97,3 @@ def searcher(library: Library, embedder: str = "") -> Searcher:
         library.kept["searcher"] = kept
     return kept
 
-
-def search(library: Library, question: str, k: int = 10) -> Hits:
-    """The k best chunks for a question, best first. Raises PinciteError for an empty question."""
-    return searcher(library).search(question, k)

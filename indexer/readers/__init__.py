@@ -38,6 +38,9 @@ READERS: dict[str, str] = {
     ".pptx": "indexer.readers.office:read_pptx",
     ".xlsx": "indexer.readers.tables:read_xlsx",
     ".csv": "indexer.readers.tables:read_csv",
+    ".odt": "indexer.readers.opendocument:read_odt",
+    ".ods": "indexer.readers.opendocument:read_ods",
+    ".odp": "indexer.readers.opendocument:read_odp",
     ".eml": "indexer.readers.mail:read_eml",
 }
 

@@ -89,6 +89,16 @@ class Assembly:
                 pairs.append(f"{name}: {value}" if name and name != value else value)
         self.add(" | ".join(pairs), "row", page=page, slide=slide, sheet=sheet, row=row)
 
+    def include(self, document: Document, level: int = 0) -> None:
+        """Append what was read of another file (a member, an attachment), its headings deeper than `level`."""
+        above = [(depth, name) for depth, name in self.headings if depth <= level]
+        for block in document.blocks:
+            place = block.where
+            self.headings = above + [(level + depth, heading) for depth, heading in enumerate(place.heading, 1)]
+            text = document.text[block.start : block.end]
+            self.add(text, block.kind, page=place.page, slide=place.slide, sheet=place.sheet, row=place.row)
+        self.headings = above
+
     @property
     def text_length(self) -> int:
         """Code points added so far."""

@@ -135,13 +135,13 @@ class Numbering:
         if levels[level][1] in ("bullet", "none"):
             return ""
 
-        def figure(match: re.Match[str]) -> str:
+        def one(match: re.Match[str]) -> str:
             at = int(match.group(1)) - 1
             first, form, _ = levels.get(at, (1, "decimal", ""))
             count = counts[at]
-            return _figure(first if count is None else count, form)
+            return figure(first if count is None else count, form)
 
-        return re.sub(r"%([1-9])", figure, pattern).strip()
+        return re.sub(r"%([1-9])", one, pattern).strip()
 
 
 def _list_levels(abstract: Any) -> Iterator[tuple[int, tuple[int, str, str]]]:
@@ -155,7 +155,8 @@ def _list_levels(abstract: Any) -> Iterator[tuple[int, tuple[int, str, str]]]:
         yield int(level), (int(start) if start.isdigit() else 1, settings.get("numFmt", "decimal"), settings.get("lvlText", ""))
 
 
-def _figure(count: int, form: str) -> str:
+def figure(count: int, form: str) -> str:
+    """A number as it stands before a list item, in one of Word's formats (ECMA-376 part 1, 17.18.59)."""
     if form in ("lowerLetter", "upperLetter"):
         # After z come aa, bb, cc (17.18.59).
         letter = chr(ord("a") + (count - 1) % 26) * min((count - 1) // 26 + 1, 9)

@@ -142,19 +142,12 @@ class _Mail:
             raise ReadError(f"larger than {_LARGEST // 2**20} MB")
         document = None if is_mail else read(data, name)
         self.assembly.heading(2 * depth, f"Attachment: {name}")
-        above = list(self.assembly.headings)
         if document is None:
             self.add(inner or _parsed(data), depth + 1)
         else:
-            for block in document.blocks:
-                place = block.where
-                path = [(2 * depth + level, heading) for level, heading in enumerate(place.heading, 1)]
-                self.assembly.headings = above + path
-                self.assembly.add(
-                    document.text[block.start : block.end], block.kind, page=place.page, slide=place.slide, sheet=place.sheet, row=place.row
-                )
+            self.assembly.include(document, 2 * depth)
             self.assembly.notes.extend(f"Attachment {name}: {note}" for note in document.notes)
-        self.assembly.headings = above[:-1]
+        self.assembly.headings = [(level, heading) for level, heading in self.assembly.headings if level < 2 * depth]
 
 
 def _bodies(part: Message, attached: list[Message]) -> Iterator[Message]:

@@ -1,4 +1,4 @@
-"""Office Open XML packages (docx, pptx, xlsx): a zip of XML parts that point at each other (ECMA-376 part 2).
+"""Packages, a zip of parts that point at each other: Office Open XML (ECMA-376 part 2), OpenDocument and EPUB.
 
 Opened here and nowhere else, so that every reader is safe from the same things: archives that expand without end, XML
 entities, encrypted files. Elements are compared by their local names: the strict and the transitional form of the standard
@@ -81,8 +81,12 @@ class Package:
         # letters are the same with zeros between. The parser expands nothing that a longer prologue would hide.
         with self._archive.open(name) as stream:
             if b"<!DOCTYPE" in stream.read(_PROLOGUE).replace(b"\0", b""):
-                raise ReadError("holds XML with a DTD, as entity bombs do", "Office never writes that: don't trust the file.")
+                raise ReadError("holds XML with a DTD, as entity bombs do", "No office program writes that: don't trust the file.")
         return self._archive.open(name)
+
+    def content(self, part: str) -> bytes:
+        """The bytes of a part, whatever they are; none when the package has no such part."""
+        return self._archive.read(self._names[part.lower()]) if part in self else b""
 
     def xml(self, part: str) -> Any:
         """The root element of a part, or None when the package has no such part. Raises ReadError when it brings a DTD."""

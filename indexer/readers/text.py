@@ -15,7 +15,7 @@ from indexer.records import Document
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-__all__ = ["add_paragraphs", "decode", "language_code", "read_markdown", "read_plain", "with_title"]
+__all__ = ["add_markdown", "add_paragraphs", "decode", "language_code", "read_markdown", "read_plain", "with_title"]
 
 _FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _YAML_LINE = re.compile(r"\s*\Z|\s+\S|#|-\s|[\w.-]+\s*:(\s|\Z)|[\]}]")
@@ -61,18 +61,22 @@ def read_markdown(data: bytes, name: str) -> Document:
     The title is that of the front matter, else the first heading, else the file's name made readable. Raises ReadError
     when the bytes are not text, or there is no text in them.
     """
+    assembly = Assembly("text/markdown")
+    add_markdown(assembly, _front_matter(assembly, clean(decode(data))))
+    return with_title(assembly.document(), name)
+
+
+def add_markdown(assembly: Assembly, text: str) -> None:
+    """Append a page of Markdown, or a piece of one. Expects it cleaned, and without front matter."""
     from markdown_it import MarkdownIt
 
-    assembly = Assembly("text/markdown")
-    body = _front_matter(assembly, clean(decode(data)))
     parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}).enable(["table", "strikethrough"])
-    tokens = parser.parse(body)
+    tokens = parser.parse(text)
     if any(token.level >= _DEEPEST - 2 for token in tokens):
         # The parser drops what is nested deeper than its limit. Better the marks than a loss.
-        add_paragraphs(assembly, body)
+        add_paragraphs(assembly, text)
     else:
         _Page(assembly).add(tokens)
-    return with_title(assembly.document(), name)
 
 
 def with_title(document: Document, name: str) -> Document:

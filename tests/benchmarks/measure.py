@@ -12,7 +12,7 @@ import click
 
 import indexer
 from indexer.config import load
-from query.answer import Desk
+from query.answer import QueryEngine
 from tests.benchmarks import questions as known
 
 
@@ -26,25 +26,24 @@ from tests.benchmarks import questions as known
 @click.option("--misses", is_flag=True, help="Print each question that was missed.")
 def main(docs: Path, questions: Path, budgets: str, limit: int | None, absent: Path | None, library: Path | None, *, misses: bool) -> None:
     """Covered at each budget, gold page in a window of 4,096, built-in answers that hold the gold answer, refusals."""
-    with tempfile.TemporaryDirectory() as scratch:
-        with indexer.open(str(library or Path(scratch) / "library")) as opened:
-            indexer.ingest(opened, docs)
-            desk = Desk(opened, replace(load({}, {}), window=4096, reserve=512))
-            asked = known.read(questions, answerable=True, limit=limit)
-            result: dict[str, Any] = {"questions": len(asked), **_packs(desk, asked, [int(b) for b in budgets.split(",")], misses=misses)}
-            result |= _answers(desk, asked, misses=misses)
-            silent = known.read(absent or questions, answerable=None if absent else False, limit=limit)
-            result["not found, rightly"] = _share(desk.ask(question["question"]).status == "not found" for question in silent)
+    with tempfile.TemporaryDirectory() as scratch, indexer.open(str(library or Path(scratch) / "library")) as opened:
+        indexer.ingest(opened, docs)
+        engine = QueryEngine(opened, replace(load({}, {}), window=4096, reserve=512))
+        asked = known.read(questions, answerable=True, limit=limit)
+        result: dict[str, Any] = {"questions": len(asked), **_packs(engine, asked, [int(b) for b in budgets.split(",")], misses=misses)}
+        result |= _answers(engine, asked, misses=misses)
+        silent = known.read(absent or questions, answerable=None if absent else False, limit=limit)
+        result["not found, rightly"] = _share(engine.ask(question["question"]).status == "not found" for question in silent)
     click.echo(json.dumps(result, ensure_ascii=False, indent=1))
 
 
-def _packs(desk: Desk, asked: list[known.Question], budgets: list[int], *, misses: bool) -> dict[str, Any]:
+def _packs(engine: QueryEngine, asked: list[known.Question], budgets: list[int], *, misses: bool) -> dict[str, Any]:
     covered: dict[str, float] = {}
-    wide = Desk(desk.library, replace(desk.settings, window=8192))
+    wide = QueryEngine(engine.library, replace(engine.settings, window=8192))
     for budget in budgets:
         found = [known.covered(q, wide.pack(q["question"], budget=budget).as_json()["passages"]) for q in asked]
         covered[str(budget)] = _share(found)
-    packs = [desk.pack(q["question"]).as_json() for q in asked]
+    packs = [engine.pack(q["question"]).as_json() for q in asked]
     both = [known.covered(q, p["passages"]) and known.on_page(q, p["passages"]) for q, p in zip(asked, packs, strict=True)]
     for question, right in zip(asked, both, strict=True):
         if misses and not right:
@@ -52,8 +51,8 @@ def _packs(desk: Desk, asked: list[known.Question], budgets: list[int], *, misse
     return {"covered": covered, "gold document and page at 4096": _share(both)}
 
 
-def _answers(desk: Desk, asked: list[known.Question], *, misses: bool) -> dict[str, Any]:
-    answers = [desk.ask(question["question"]) for question in asked]
+def _answers(engine: QueryEngine, asked: list[known.Question], *, misses: bool) -> dict[str, Any]:
+    answers = [engine.ask(question["question"]) for question in asked]
     right = [known.said(question, answer.text) for question, answer in zip(asked, answers, strict=True)]
     for question, answer, ok in zip(asked, answers, right, strict=True):
         if misses and not ok:

@@ -11,7 +11,7 @@ import pytest
 
 from indexer import display
 from indexer.entries import Failure
-from indexer.ingest import Report
+from indexer.ingestion import Report
 from indexer.records import Answer, Chunk, Citation, Hit, Hits, Ledger, LeftOut, Pack, Passage, Where
 
 EVIL = """<script>alert("x")</script><img src=http://h onerror='a'>&amp; "quoted" </blockquote>"""

@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from indexer import dense, lexical
 from indexer.entries import Identity
 from indexer.errors import LibraryError
-from indexer.ingest import ingest, rebuild, refresh
+from indexer.ingestion import ingest, rebuild, refresh
 from indexer.library import DATABASE, Library, open_library
-from indexer.verify import verify
+from indexer.verification import verify
 from tests.conformance.hash_embedder import HashEmbedder
 
 ROOT = Path(__file__).parents[2]
@@ -368,8 +368,8 @@ import sys
 from pathlib import Path
 from indexer.library import open_library
 from indexer.errors import LibraryError
-from indexer.ingest import refresh
-from indexer.verify import verify
+from indexer.ingestion import refresh
+from indexer.verification import verify
 from query.retrieve import Searcher
 from books import EMBEDDER, book, put
 library = open_library(Path(sys.argv[1]))
@@ -414,7 +414,7 @@ from pathlib import Path
 from indexer import dense, ingest, languages
 from indexer.library import open_library
 from books import EMBEDDER
-sys.modules["indexer.ingest"].CATCH_UP, dense.TAIL = 12, 6
+sys.modules["indexer.ingestion"].CATCH_UP, dense.TAIL = 12, 6
 languages.detect("Leave is paid.")
 library = open_library(Path(sys.argv[1]), create=True)
 print("ready", flush=True)

@@ -12,11 +12,12 @@ from indexer.chunking import chunk
 from indexer.dense import DenseIndex
 from indexer.entries import FileState
 from indexer.errors import PinciteError
-from indexer.ingest import refresh
+from indexer.ingestion import refresh
 from indexer.lexical import LexicalIndex
 from indexer.library import Library, open_library
 from indexer.readers.text import read_markdown
-from query.retrieve import LEXICAL_WEIGHT, LEXICAL_WEIGHT_ELSEWHERE, Searcher, search, searcher
+from query.answer import search
+from query.retrieve import LEXICAL_WEIGHT, LEXICAL_WEIGHT_ELSEWHERE, Searcher, searcher
 from tests.conformance.hash_embedder import HashEmbedder
 
 EMBEDDER = HashEmbedder()

@@ -16,7 +16,7 @@ from tokenizer_files import CHATML, byte_level, unigram, wordpiece
 
 from indexer.errors import PinciteError, WindowError
 from indexer.records import Chunk, Hit, Ledger, LeftOut, Message, Pack, Where
-from query.pack import pack
+from query.packing import pack
 from query.passages import normalised, trimmed
 from query.templates import load, parse
 from query.tokens import TokenCounter, counter
