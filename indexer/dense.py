@@ -105,6 +105,7 @@ def _write(index: Any, target: Path) -> None:
     making = target.with_suffix(".making")
     try:
         faiss.write_index(index, str(making))
+        making.chmod(0o600)
         with making.open("rb") as written:
             os.fsync(written.fileno())
         making.replace(target)

@@ -80,7 +80,7 @@ def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), e
             wanted = not include or _matches(inner, include)
             if not wanted or _matches(inner, exclude):
                 continue
-            if path != root and not supported(path.name):
+            if path != root and not supported(path.name) and not path.is_dir():
                 skipped[path.suffix.lower() or path.name] += 1
                 continue
             if str(path) not in seen:
@@ -106,11 +106,15 @@ def gone(path: Path | str) -> bool:
 
 
 def _files(root: Path, library: Path, exclude: Sequence[str]) -> Iterator[Path]:
-    """The regular files under a folder, in order; hidden ones, links that lead out and the library itself left out."""
+    """The regular files under a folder, in order; hidden ones, links that lead out and the library itself left out.
+
+    Last come the folders that can't be read: each is a failure of its own.
+    """
     if not root.is_dir():
         yield root
         return
-    for folder, folders, names in os.walk(root, onerror=_unreadable):
+    unreadable: list[OSError] = []
+    for folder, folders, names in os.walk(root, onerror=unreadable.append):
         here = Path(folder)
         inner = [name for name in folders if not _matches((here / name).relative_to(root).as_posix(), exclude)]
         folders[:] = sorted(name for name in inner if not name.startswith(".") and here / name != library)
@@ -118,10 +122,7 @@ def _files(root: Path, library: Path, exclude: Sequence[str]) -> Iterator[Path]:
             path = here / name
             if not name.startswith((".", "~$")) and _inside(path, root):
                 yield path
-
-
-def _unreadable(error: OSError) -> None:
-    raise PinciteError(f"{error.filename}: the folder can't be read: {error.strerror}.", "Check its permissions, or --exclude it.")
+    yield from (Path(error.filename) for error in unreadable)
 
 
 def _inside(path: Path, root: Path) -> bool:
@@ -150,6 +151,8 @@ def _candidate(root: Path, path: Path, known: Entry | None, taken: dict[str, str
         problem = f"can't be opened: {'it is a link to nothing' if path.is_symlink() else error.strerror}"
         return Candidate(source, path, location, 0, -1, "new", known, problem)
     problem = "" if stat.S_ISREG(status.st_mode) else "is not a regular file, but a pipe or a device"
+    if stat.S_ISDIR(status.st_mode):
+        problem = "is a folder that can't be read"
     if location != str(path):
         problem = "has a name that is not valid text"
     state: Literal["new", "changed", "unchanged"] = "changed" if known else "new"

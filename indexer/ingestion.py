@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -74,13 +75,14 @@ class Report:
 
 
 def ingest(
-    library: Library, paths: Sequence[Path | str] | Path | str, embedder: Embedder | None = None, *, include: Sequence[str] = (), exclude: Sequence[str] = (),
-    prune: bool = False, wait: float = 0.0, on_progress: Callable[[Progress], None] | None = None,
+    library: Library, paths: Sequence[Path | str] | Path | str, embedder: Embedder | None = None, *,
+    include: Sequence[str] = (), exclude: Sequence[str] = (), prune: bool = False, wait: float = 0.0,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> Report:  # fmt: skip
     """Read, chunk, embed and store the files under `paths`: new ones added, changed ones replaced, the rest left.
 
-    `embedder` is the library's own when None. With `prune`, documents whose file has vanished from `paths` are removed. `wait` is how long to wait for another writer,
-    in seconds. Ctrl-C ends after the last whole document, with `interrupted` set in the report.
+    `embedder` is the library's own when None. With `prune`, documents whose file has vanished from `paths` are removed.
+    `wait` is how long to wait for another writer, in seconds. Ctrl-C ends after the last whole document, with `interrupted` set in the report.
     Raises PinciteError when nothing could be done at all; a file that fails is in the report and in the library.
     """
     started = time.perf_counter()
@@ -92,9 +94,9 @@ def ingest(
         report = Report(skipped=planned.skipped)
         try:
             _files(library, planned, embedder, report, on_progress)
+            _settle_failures(library, planned)
             if prune:
                 library.remove(entry.location for entry in planned.vanished)
-                _prune_failures(library, named)
                 report.removed = [entry.source for entry in planned.vanished]
             else:
                 report.vanished = [entry.source for entry in planned.vanished]
@@ -185,7 +187,7 @@ def _file(library: Library, candidate: Candidate, embedder: Embedder, report: Re
 
 def _bytes(candidate: Candidate) -> bytes:
     if candidate.problem:
-        raise ReadError(candidate.problem, "Rename or replace it; nothing was read from it.")
+        raise ReadError(candidate.problem, "Mend that, or --exclude it; nothing was read from it.")
     if candidate.size > LARGEST:
         raise ReadError(f"is too large ({candidate.size / 1e6:,.0f} MB)", f"The limit is {LARGEST // 2**20} MB: split it.")
     try:
@@ -205,13 +207,10 @@ def _read(data: bytes, name: str) -> Any:
         raise ReadError(f"could not be read ({type(error).__name__}: {str(error)[:120]})", "Please report it with the file.") from error
 
 
-def _prune_failures(library: Library, paths: Sequence[Path]) -> None:
-    """Failures of files that are no longer there go as well."""
-    roots = [str(path.absolute()) for path in paths]
-    vanished = [
-        failure.location
-        for failure in library.failures()
-        if any(failure.location.startswith(root) for root in roots) and gone(failure.location)
-    ]
-    if vanished:
-        library.remove(vanished)
+def _settle_failures(library: Library, planned: Plan) -> None:
+    """A failure of what is no longer there, or of a folder that was read this time, is settled."""
+    tried = {candidate.location for candidate in planned.candidates}
+    failed = [failure.location for failure in library.failures() if failure.location not in tried]
+    settled = [location for location in failed if gone(location) or (os.access(location, os.R_OK | os.X_OK) and Path(location).is_dir())]
+    if settled:
+        library.remove(settled)

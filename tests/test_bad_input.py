@@ -128,11 +128,13 @@ def test_a_file_that_may_not_be_read_fails_and_what_was_read_of_it_stays(pincite
 
     # A folder that may not be read: its documents have not vanished.
     sub.chmod(0)
-    error = fresh.error("ingest", "docs", "--prune", before=AS_ANYONE)
-    assert error == f"{sub}: the folder can't be read: Permission denied. Check its permissions, or --exclude it."
+    shut = fresh("ingest", "docs", "--prune", before=AS_ANYONE, code=3)
+    assert shut.err.startswith("failed: docs/sub is a folder that can't be read. "), shut.err
     left = fresh("ingest", "docs", "--prune", "--exclude", "sub", "--json", before=AS_ANYONE).json
     assert (left["removed"], left["vanished"], left["unchanged"]) == ([], [], 3)
     sub.chmod(0o700)
+    fresh("ingest", "docs")
+    assert fresh("status", "--json").json["failures"] == []
     assert "docs/sub/prices.csv" in fresh("list").out
 
 
