@@ -244,3 +244,19 @@ def test_any_quoted_table_comes_back(records, delimiter):
     document = read(target.getvalue().encode(), "t.csv")
     check_document(document)
     assert rows_of(document) == [(row, f"Name: {a} | Amount: {b} | Remark: {' '.join(c.split())}") for row, (a, b, c) in enumerate(records, 2)]
+
+
+def test_tabs_divide_the_cells_of_a_tsv_whatever_else_is_in_them():
+    data = "name\tprice, in €; net\nKettle, red\t49,90\n\t\nCup\t\"12\"\n".encode()
+    for suffix in (".tsv", ".tab"):
+        document = read(data, f"prices{suffix}")
+        check_document(document)
+        assert [(block.kind, block.where.row, document.text[block.start : block.end]) for block in document.blocks] == [
+            ("table", 1, "name | price, in €; net"),
+            ("row", 2, "name: Kettle, red | price, in €; net: 49,90"),
+            ("row", 4, "name: Cup | price, in €; net: 12"),
+        ]
+        assert document.media_type == "text/tab-separated-values"
+    assert read(b"a;b\nKettle;4", "x.tsv").text == "a | b\n\na: Kettle | b: 4"
+    with pytest.raises(ReadError, match="has no text"):
+        read(b"\t\t\n\t\n", "x.tsv")

@@ -241,3 +241,12 @@ def test_any_bytes_obey_the_kit_or_are_refused(data):
 @settings(deadline=None)
 def test_marked_unicode_comes_back_whole(text, encoding):
     assert decode(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("suffix", [".rst", ".org", ".log"])
+def test_other_plain_formats_are_read_as_text(suffix):
+    document = read(b"Leave\n=====\n\nTwenty-five days.\n\n- by request\n", f"x{suffix}")
+    check_document(document)
+    assert [(block.kind, document.text[block.start : block.end]) for block in document.blocks] == [
+        ("heading", "Leave"), ("paragraph", "Twenty-five days."), ("paragraph", "- by request"),
+    ]  # fmt: skip
