@@ -11,7 +11,7 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 
 from indexer.sentences import sentences
@@ -200,11 +200,11 @@ class Reading:
         stems = {token.stem for token in near if token.weight}
         begins = [start for start, _ in self._lines]
 
-        def shared(place: Span) -> int:
-            line = self._lines[max(0, bisect_right(begins, place[0]) - 1)]
-            return len(stems & {token.stem for token in self.inside(*line)})
+        @cache
+        def shared(line: int) -> int:
+            return len(stems & {token.stem for token in self.inside(*self._lines[line])})
 
-        return max(places, key=shared)
+        return max(places, key=lambda place: shared(max(0, bisect_right(begins, place[0]) - 1)))
 
     def find_support(
         self, claim: Sequence[Token], question: Sequence[Token] = (), known: frozenset[str] = frozenset(),
@@ -236,31 +236,25 @@ def _fine(passage: str) -> Iterator[Span]:
         yield from sentences(passage, *line.span())
 
 
-def _starts(part: Sequence[Token], words: Sequence[Token], after: int = 0) -> Iterator[int]:
+def _starts(part: Sequence[Token], words: Sequence[Token]) -> Iterator[int]:
     keys = [token.key for token in part]
-    for start in range(after, len(words) - len(keys) + 1):
+    for start in range(len(words) - len(keys) + 1):
         if words[start].key == keys[0] and [token.key for token in words[start : start + len(keys)]] == keys:
             yield start
 
 
 def _places(parts: Sequence[Sequence[Token]], words: Sequence[Token]) -> Iterator[Span]:
-    for start in _starts(parts[0], words):
-        span = _follow(parts, words, start)
-        if span is None:
-            # What does not follow here does not follow further on.
-            return
-        yield span
-
-
-def _follow(parts: Sequence[Sequence[Token]], words: Sequence[Token], start: int) -> Span | None:
-    """The stretch of `words` from `start` that holds every part in order."""
-    end = start + len(parts[0])
-    for part in parts[1:]:
-        following = next(_starts(part, words, end), None)
-        if following is None:
-            return None
-        end = following + len(part)
-    return start, end
+    """The stretches of `words` that hold every part in order, one for each place where the first part stands."""
+    begins = [list(_starts(part, words)) for part in parts]
+    for start in begins[0]:
+        end = start + len(parts[0])
+        for part, there in zip(parts[1:], begins[1:], strict=True):
+            following = bisect_left(there, end)
+            if following == len(there):
+                # What does not follow here does not follow further on.
+                return
+            end = there[following] + len(part)
+        yield start, end
 
 
 def _stretches(passage: str) -> Iterator[tuple[int, int, bool]]:
