@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from indexer.embedding import embedder_of
+from indexer.errors import LibraryError
 from indexer.records import Answer, Citation, Document, Hits, Pack, Passage, Where
 from query import packing
 from query.retrieve import searcher
@@ -108,6 +109,8 @@ class QueryEngine:
         model = self.model
         if model is None:
             text, citations = extract(question, hits.hits, packed, documents, self.searcher)
+            if not citations:
+                return Answer(question, NOT_FOUND, "not found", (), packed, BUILT_IN, {}, timed())
             return Answer(question, text, "answered", tuple(citations), packed, BUILT_IN, {}, timed())
         if on_send:
             on_send(model, packed)
@@ -126,7 +129,10 @@ class QueryEngine:
         from query.citations import verify
 
         def where(passage: Passage, start: int, end: int) -> Where:
-            return documents[passage.document_id].where(start, end)
+            try:
+                return documents[passage.document_id].where(start, end)
+            except LibraryError:  # replaced or removed while the model wrote: its answer is about what was sent
+                return passage.where
 
         reply = model.reply(packed.messages, max_tokens=self.settings.reserve, on_text=on_text)
         verified = verify(reply.text, packed, where)

@@ -67,7 +67,7 @@ def answerable(question: str, hits: Sequence[Hit], searcher: Searcher) -> bool:
     languages = searcher.library.languages_of({hit.chunk.document_id for hit in hits[:LOOKED_AT]})
     for hit in hits[:LOOKED_AT]:
         text = " ".join((hit.title, *hit.chunk.where.heading, hit.text))
-        share = _share(question, text, languages[hit.chunk.document_id], weights, searcher)
+        share = _share(question, text, languages.get(hit.chunk.document_id, ""), weights, searcher)
         if hit.scores.get("dense", 0.0) + 0.5 * share >= FLOOR:
             return True
     return False
