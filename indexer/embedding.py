@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Texts that run together. Sorted by length first, so that little of a batch is padding.
 BATCH = 16
+# Texts, and characters of one text, that are tokenized at once: an encoding takes a hundred times the memory of its text.
+TOKENIZED, PART = 1024, 100_000
 
 
 class Embedder(Protocol):
@@ -96,7 +98,10 @@ class CompiledEmbedder:
 
     def token_ends(self, text: str) -> list[int]:
         """Where each token ends, in code points."""
-        return [end for _, end in self._tokenizer.encode(text, add_special_tokens=False).offsets]
+        ends: list[int] = []
+        for start, part in _parts(text):
+            ends += [start + end for _, end in self._tokenizer.encode(part, add_special_tokens=False).offsets]
+        return ends
 
     def count(self, text: str) -> int:
         """Tokens of a passage, special ones and the model's own prompt included."""
@@ -135,7 +140,11 @@ class CompiledEmbedder:
         return vectors
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
-        read = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        read = [
+            encoding.ids
+            for start in range(0, len(texts), TOKENIZED)
+            for encoding in self._tokenizer.encode_batch(texts[start : start + TOKENIZED])
+        ]
         # Cut in the middle, not at the end: the last token is the one that closes the text.
         return [ids if len(ids) <= self.window else ids[: self.window - 1] + ids[-1:] for ids in read]
 
@@ -150,6 +159,17 @@ class CompiledEmbedder:
         from indexer import compiled
 
         return compiled.runtime(self._place, hint="THROUGHPUT")
+
+
+def _parts(text: str) -> Iterator[tuple[int, str]]:
+    """The text in parts of about PART characters, each with where it starts; cut before white space where there is some."""
+    start = 0
+    while len(text) - start > PART:
+        cut = max(text.rfind(" ", start + PART // 2, start + PART), text.rfind("\n", start + PART // 2, start + PART))
+        cut = cut if cut > start else start + PART
+        yield start, text[start:cut]
+        start = cut
+    yield start, text[start:]
 
 
 def open_embedder(name: str, cache: Path) -> CompiledEmbedder:

@@ -207,3 +207,14 @@ def test_vectors_of_questions_and_of_passages_meet(bundled: CompiledEmbedder) ->
     leave, pump = bundled.embed_question("How much vacation do I have?"), bundled.embed_question("How heavy is the pump?")
     assert passages[0] @ leave > passages[1] @ leave and passages[1] @ pump > passages[0] @ pump
     check_near(np.stack([bundled.embed_question(VARIED[0])]), bundled.embed_passages(VARIED[:1]), "without prompts they are the same")
+
+
+def test_a_long_text_is_counted_as_if_at_once(bundled: CompiledEmbedder) -> None:
+    words = "Reiseantrag, d'été 3.14 naïve — 日本語 unbelievable ".split(" ")
+    text = " ".join(words[number * 7 % len(words)] for number in range(40_000)) + "x" * 250_000
+    tokenizer = bundled_tokenizer()
+    whole = [end for _, end in tokenizer.encode(text[:200_000], add_special_tokens=False).offsets]
+    ends = bundled.token_ends(text)
+    assert [end for end in ends if end <= 190_000] == [end for end in whole if end <= 190_000]
+    assert ends == sorted(ends)
+    assert ends[-1] == len(text)
