@@ -22,9 +22,10 @@ MIGRATIONS: tuple[str, ...] = (
         language TEXT NOT NULL,
         pages INTEGER NOT NULL,
         notes TEXT NOT NULL,              -- JSON list
+        added TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+        -- Last, for they are long: SQLite reads through a row to get at what stands behind them.
         text TEXT NOT NULL,
-        blocks TEXT NOT NULL,             -- JSON list of [start, end, kind, where]
-        added TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+        blocks TEXT NOT NULL              -- JSON list of [start, end, kind, where]
     );
 
     -- AUTOINCREMENT: an id is never given twice, so a derived index can't take a new chunk for an old one.
