@@ -108,7 +108,7 @@ class LexicalIndex:
             asked = query
             if number == 0 and self._beyond is not None:
                 asked = Query.boolean_query([(Occur.Must, query), (Occur.MustNot, self._beyond)])
-            hits = part.search(asked, k + len(self._masked), count=False).hits
+            hits = part.search(asked, max(1, min(k + len(self._masked), part.num_docs)), count=False).hits
             ids = part.fast_field_values("id", [address for _, address in hits])
             found += [(i, float(score)) for i, (score, _) in zip(ids, hits, strict=True) if i not in self._masked]
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
