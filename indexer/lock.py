@@ -28,14 +28,16 @@ def writer_lock(folder: Path, wait: float = 0.0) -> Iterator[None]:
         deadline = time.monotonic() + wait
         while not _try_lock(descriptor):
             if time.monotonic() >= deadline:
-                holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
                 raise LibraryError(
                     f"{folder}: another process (number {holder}) is writing to this library.",
                     "Wait until it has finished, or stop it; nothing was changed.",
                 )
             time.sleep(0.05)
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
         yield
     finally:
         os.close(descriptor)
