@@ -37,6 +37,7 @@ _TAG = re.compile(
 # that a person wrote comes near.
 _DEEPEST = 20_000
 _WIDEST = 1000  # columns; what HTML allows a cell to span (HTML Standard, section 4.9.11)
+_LONGEST_LABEL = 500  # characters of a cell that is said again in each row it spans: a longer one labels nothing
 
 
 def read_html(data: bytes, name: str) -> Document:
@@ -322,7 +323,8 @@ def _cells(cells: list[LexborNode], spanning: dict[int, tuple[int, str]], *, is_
         tall = _integer(cell, "rowspan", 1)
         for column in range(len(texts), len(texts) + wide):
             if tall > 1:
-                spanning[column] = (tall - 1, text if column == len(texts) or is_header else "")
+                again = (column == len(texts) or is_header) and len(text) <= _LONGEST_LABEL
+                spanning[column] = (tall - 1, text if again else "")
         texts += [text] + [text if is_header else ""] * (wide - 1)
     carried()
     return texts

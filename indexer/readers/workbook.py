@@ -24,6 +24,8 @@ _MOST_CHARACTERS = 200_000_000
 _MOST_MERGES = 20_000
 _TALLEST_MERGE = 2_000
 _WIDEST_MERGE = 200
+# Characters that merged cells may say again in the rows they span: beyond this they label nothing, they multiply a file.
+_MOST_REPEATED = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +53,22 @@ class Sheet:
     def spread_merged(self) -> None:
         """Let a cell that is merged over several rows or columns stand in each of them, as its reader sees it.
 
-        Only in rows that hold something else: a merged title stays one.
+        Only in rows that hold something else: a merged title stays one. Up to _MOST_REPEATED characters of a sheet.
         """
+        room = _MOST_REPEATED
         for top, left, bottom, right in self.merged[:_MOST_MERGES]:
             cell = self.rows.get(top, {}).get(left)
             if cell is None or bottom - top > _TALLEST_MERGE or right - left > _WIDEST_MERGE:
                 continue
             for number in range(top, bottom + 1):
                 row = self.rows.get(number)
-                if row is not None and any(not left <= column <= right for column in row):
-                    for column in range(left, right + 1):
-                        row.setdefault(column, cell)
+                if row is None or all(left <= column <= right for column in row):
+                    continue
+                room -= len(cell.text) * (right - left + 1)
+                if room < 0:
+                    return
+                for column in range(left, right + 1):
+                    row.setdefault(column, cell)
 
 
 @dataclass(frozen=True, slots=True)

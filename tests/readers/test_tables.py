@@ -260,3 +260,15 @@ def test_tabs_divide_the_cells_of_a_tsv_whatever_else_is_in_them():
     assert read(b"a;b\nKettle;4", "x.tsv").text == "a | b\n\na: Kettle | b: 4"
     with pytest.raises(ReadError, match="has no text"):
         read(b"\t\t\n\t\n", "x.tsv")
+
+
+@pytest.mark.timeout(20)
+def test_a_long_text_over_many_rows_multiplies_no_file() -> None:
+    book = openpyxl.Workbook()
+    book.active["A1"] = "w " * 16_000
+    for row in range(1, 201):
+        book.active.cell(row, 250, "z")
+    book.active.merge_cells("A1:GR200")
+    document = read(saved(book), "x.xlsx")
+    assert len(document.text) < 5_000_000
+    assert len(document.blocks) == 201, "a heading, and each row"
