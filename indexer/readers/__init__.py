@@ -39,6 +39,7 @@ READERS: dict[str, str] = {
     ".xhtml": "indexer.readers.html:read_html",
     ".xml": "indexer.readers.xml:read_xml",
     ".epub": "indexer.readers.epub:read_epub",
+    ".rtf": "indexer.readers.rtf:read_rtf",
     ".pdf": "indexer.readers.pdf:read_pdf",
     ".docx": "indexer.readers.office:read_docx",
     ".pptx": "indexer.readers.office:read_pptx",
