@@ -60,13 +60,17 @@ class Meta:
 def folder(name: str, cache: Path) -> Path:
     """The compiled folder of the embedder `name`, made now if it isn't there.
 
-    Raises EmbedderError: no such model, or the compiled form disagrees with the reference.
+    Raises EmbedderError: no such model, no place to write, or the compiled form disagrees with the reference.
     """
     place = cache / "embedders" / _key(name)
     if (place / "meta.json").is_file():
         return place
-    place.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
+    except OSError as error:
+        hint = "Set PINCITE_CACHE to a folder that can be."
+        raise EmbedderError(f"{place.parent}: the compiled model can't be written there: {error.strerror}.", hint) from error
     try:
         if name == BUNDLED_EMBEDDER:
             _compile_bundled(making)
@@ -82,18 +86,27 @@ def folder(name: str, cache: Path) -> Path:
 
 
 def load(place: Path) -> tuple[Meta, Any]:
-    """Meta and the tokenizer (tokenizers.Tokenizer, neither padding nor cutting) of a compiled folder."""
+    """Meta and the tokenizer (tokenizers.Tokenizer, neither padding nor cutting) of a compiled folder.
+
+    Raises EmbedderError when it is damaged.
+    """
     from tokenizers import Tokenizer
 
-    meta = Meta(**json.loads((place / "meta.json").read_text(encoding="utf-8")))
-    tokenizer = Tokenizer.from_file(str(place / "tokenizer.json"))
+    try:
+        meta = Meta(**json.loads((place / "meta.json").read_text(encoding="utf-8")))
+        tokenizer = Tokenizer.from_file(str(place / "tokenizer.json"))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise _damaged(place) from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return meta, tokenizer
 
 
 def runtime(place: Path, *, hint: str) -> Any:
-    """The compiled model, ready to run. `hint` is OpenVINO's: LATENCY for a question, THROUGHPUT for an ingest."""
+    """The compiled model, ready to run. `hint` is OpenVINO's: LATENCY for a question, THROUGHPUT for an ingest.
+
+    Raises EmbedderError when it is damaged.
+    """
     from indexer.silent_openvino import openvino
 
     core = openvino.Core()
@@ -103,7 +116,14 @@ def runtime(place: Path, *, hint: str) -> Any:
     except RuntimeError:
         # A cache that can't be written or was cut short must not stop an answer.
         core.set_property({"CACHE_DIR": ""})
+    try:
         return core.compile_model(str(place / "model.xml"), "CPU", {"PERFORMANCE_HINT": hint})
+    except RuntimeError as error:
+        raise _damaged(place) from error
+
+
+def _damaged(place: Path) -> EmbedderError:
+    return EmbedderError(f"{place}: the compiled model is damaged.", "Delete that folder: it is made again.")
 
 
 def _key(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -218,3 +220,20 @@ def test_a_long_text_is_counted_as_if_at_once(bundled: CompiledEmbedder) -> None
     assert [end for end in ends if end <= 190_000] == [end for end in whole if end <= 190_000]
     assert ends == sorted(ends)
     assert ends[-1] == len(text)
+
+
+@pytest.mark.parametrize(("file", "left"), [("meta.json", 1), ("tokenizer.json", 100), ("model.bin", 1000)])
+def test_a_damaged_compiled_model_says_what_to_delete(bundled: CompiledEmbedder, cache: Path, tmp_path: Path, file: str, left: int) -> None:
+    place = tmp_path / "compiled"
+    shutil.copytree(compiled.folder(BUNDLED_EMBEDDER, cache), place, ignore=shutil.ignore_patterns("machine"))
+    os.truncate(place / file, left)
+    with pytest.raises(EmbedderError) as told:
+        CompiledEmbedder(place).embed_question("Short.")
+    assert (told.value.message, told.value.hint) == (f"{place}: the compiled model is damaged.", "Delete that folder: it is made again.")
+
+
+def test_a_cache_that_is_no_folder_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(EmbedderError, match=r"can't be written there: Not a directory\.") as told:
+        open_embedder(BUNDLED_EMBEDDER, tmp_path / "file")
+    assert told.value.hint == "Set PINCITE_CACHE to a folder that can be."
