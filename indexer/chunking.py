@@ -15,7 +15,7 @@ from indexer.records import Block, Chunk, Document, Where, span_where
 from indexer.sentences import sentences
 
 # Tokens of text in a chunk. Small chunks are found more surely and leave room for more places in a prompt; measured on
-# real questions by tests/benchmarks/covered.py.
+# real questions by tests/benchmarks/measure.py.
 TARGET = 64
 # The title and headings in front may take this part of the embedder's window, the text the rest.
 CONTEXT_PART = 4
