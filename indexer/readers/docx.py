@@ -14,7 +14,7 @@ from indexer.readers.assembly import Assembly
 from indexer.readers.docx_styles import Numbering, Styles, on
 from indexer.readers.drawings import add_graphic
 from indexer.readers.grid import Row, add_table, words_or_figures
-from indexer.readers.package import Package, Relationship, attribute, child, local
+from indexer.readers.package import Package, attribute, child, local
 from indexer.readers.workbook import GridCell
 
 # Nothing in these is on the page: deletions, instructions of fields, the second form of a drawing, guides of ruby text.
@@ -52,11 +52,6 @@ class DocxText:
             )
             if root is not None
         }  # fmt: skip
-
-    @property
-    def links(self) -> dict[str, Relationship]:
-        """What the document's part points at."""
-        return self._links
 
     def _target(self, kind: str) -> str:
         return next((link.target for link in self._links.values() if link.kind == kind), "")
