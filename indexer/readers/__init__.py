@@ -54,6 +54,8 @@ READERS: dict[str, str] = {
     ".ods": "indexer.readers.opendocument:read_ods",
     ".odp": "indexer.readers.opendocument:read_odp",
     ".eml": "indexer.readers.mail:read_eml",
+    ".mbox": "indexer.readers.mailbox:read_mbox",
+    ".msg": "indexer.readers.outlook:read_msg",
 }
 
 

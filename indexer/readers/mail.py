@@ -32,16 +32,22 @@ def read_eml(data: bytes, name: str) -> Document:
     """
     if data[:4096].count(b"\x00") or data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         data = decode(data).encode("utf-8", "replace")
-    message = _parsed(data)
-    if not any(_header(message, field) for field in ("From", "To", "Subject", "Date", "Received", "Message-ID")):
+    message = parsed(data)
+    if not any(header(message, field) for field in ("From", "To", "Subject", "Date", "Received", "Message-ID")):
         raise ReadError("is not a mail message", "It names no sender, receiver, subject or date. Plain text is read from .txt.")
-    assembly = Assembly("message/rfc822", title=_header(message, "Subject"))
-    assembly.language = language_code(_header(message, "Content-Language"))
-    _Mail(assembly).add(message, depth=1)
+    assembly = Assembly("message/rfc822", title=header(message, "Subject"))
+    assembly.language = language_code(header(message, "Content-Language"))
+    add_mail(assembly, message)
     return with_title(assembly.document(), name)
 
 
-def _parsed(data: bytes) -> Message:
+def add_mail(assembly: Assembly, message: Message) -> None:
+    """Append a whole mail under a heading of its subject, with what is attached to it."""
+    _Mail(assembly).add(message, depth=1)
+
+
+def parsed(data: bytes) -> Message:
+    """The message in the bytes of a mail. Raises ReadError when it can't be taken apart."""
     # The policy that parses each header into an object fails on addresses and dates that real mails have.
     try:
         return message_from_bytes(data.lstrip(b"\r\n \t"))
@@ -49,7 +55,7 @@ def _parsed(data: bytes) -> Message:
         raise ReadError("is a mail too damaged to take apart", f"The reason: {error}.") from error
 
 
-def _header(message: Message, field: str) -> str:
+def header(message: Message, field: str) -> str:
     """A header as a mail program shows it: on one line, encoded words decoded (RFC 2047). Empty when there is none."""
     values = [str(value) for name, value in message.raw_items() if name.lower() == field.lower()]
     return one_line(", ".join(_decoded(value) for value in values[: None if field in ("To", "Cc") else 1]))
@@ -83,9 +89,9 @@ class _Mail:
 
     def add(self, message: Message, depth: int) -> None:
         """Append a whole message under the current heading."""
-        subject = _header(message, "Subject")
+        subject = header(message, "Subject")
         self.assembly.heading(2 * depth - 1, subject)
-        lines = [f"{field}: {value}" for field in _SHOWN if (value := _header(message, field))]
+        lines = [f"{field}: {value}" for field in _SHOWN if (value := header(message, field))]
         self.assembly.add("\n".join(lines))
         attached: list[Message] = []
         written = [self._body(part, 2 * depth - 1) for part in _bodies(message, attached)]
@@ -118,7 +124,7 @@ class _Mail:
         from indexer.readers import supported
 
         inner = _inner_message(part)
-        name = _name(part) or (_header(inner, "Subject") if inner else "") or f"without a name ({part.get_content_type()})"
+        name = _name(part) or (header(inner, "Subject") if inner else "") or f"without a name ({part.get_content_type()})"
         is_mail = inner is not None or PurePath(name).suffix.lower() == ".eml"
         why = ""
         if is_mail and depth >= _DEEPEST:
@@ -143,7 +149,7 @@ class _Mail:
         document = None if is_mail else read(data, name)
         self.assembly.heading(2 * depth, f"Attachment: {name}")
         if document is None:
-            self.add(inner or _parsed(data), depth + 1)
+            self.add(inner or parsed(data), depth + 1)
         else:
             self.assembly.include(document, 2 * depth)
             self.assembly.notes.extend(f"Attachment {name}: {note}" for note in document.notes)
