@@ -145,9 +145,11 @@ def list_documents(*, as_json: bool) -> None:
 @common
 def show(document: str, *, as_text: bool, as_json: bool) -> None:
     """A document as the library has it. DOC is its name, the end of its name, or its path."""
+    from indexer.naming import resolve
+
     library = library_of(settings())
-    found = library.document(library.resolve(document))
-    entry = next(entry for entry in library.entries() if entry.id == found.id)
+    entry = resolve(library.entries(), document)
+    found = library.document(entry.id)
     if as_json:
         blocks = [{"start": b.start, "end": b.end, "kind": b.kind, "where": b.where.as_json()} for b in found.blocks]
         return json_line({**entry.as_json(), "text": found.text, "blocks": blocks})
@@ -168,7 +170,7 @@ def show(document: str, *, as_text: bool, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common
 def remove(documents: tuple[str, ...], *, as_json: bool) -> None:
-    """Remove documents from the library. The files themselves are left alone."""
+    """Remove documents, or folders of them, from the library. The files themselves are left alone."""
     from indexer.ingestion import remove as run
 
     library = library_of(settings())
@@ -200,8 +202,9 @@ def verify(*, as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common
-def rebuild() -> None:
+def rebuild(*, as_json: bool) -> None:
     """Make the search indexes anew from the library. Nothing is read or embedded again."""
     from indexer.ingestion import rebuild as run
 
@@ -209,6 +212,8 @@ def rebuild() -> None:
     with library.writing(wait=2.0):
         run(library)
     talk(f"rebuilt from {library.count('chunks'):,} chunks")
+    if as_json:
+        json_line({"chunks": library.count("chunks"), "generation": library.generation})
 
 
 def _there(paths: Sequence[Path]) -> None:

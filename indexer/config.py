@@ -59,7 +59,15 @@ def cache_folder() -> Path:
 def library_path(name: str) -> Path:
     """A library's folder from what the user calls it: a plain name lives in the data folder, anything else is a path."""
     plain = bool(name) and name not in (".", "..") and Path(name).name == name and not Path(name).is_dir()
-    return data_folder() / name if plain else Path(name).expanduser()
+    return data_folder() / name if plain else _expanded(name)
+
+
+def _expanded(name: str) -> Path:
+    """A path with `~` resolved; as it is when there is no such user."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
 
 
 def load(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -106,7 +114,11 @@ def _value(name: str, value: Any, where: str) -> Any:
         if name == "library":
             return library_path(value)
         if name == "tokenizer":
-            return Path(value).expanduser()
+            return _expanded(value)
+        if name == "embedder":
+            # A folder is kept by its whole path: from elsewhere its short name would be taken for one in the hub.
+            folder = _expanded(value)
+            return str(folder.absolute()) if folder.is_dir() else value
         if name in ("window", "reserve"):
             number = int(value)
             if number < 1 or isinstance(value, bool | float):

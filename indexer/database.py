@@ -64,7 +64,7 @@ def _uri(path: Path, writable: bool) -> str:
 def told(path: Path, error: sqlite3.Error) -> LibraryError:
     """The error as a person needs it. Names: https://sqlite.org/rescode.html."""
     code = getattr(error, "sqlite_errorname", "")
-    if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT", "SQLITE_ERROR")):
+    if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT")) or "no such" in str(error):
         return LibraryError(
             f"{path}: the library is damaged ({error}).",
             "Your documents are untouched: move the library's folder away and ingest them again.",

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
@@ -128,7 +129,10 @@ def _files(root: Path, library: Path, exclude: Sequence[str]) -> Iterator[Path]:
 def _inside(path: Path, root: Path) -> bool:
     if not path.is_symlink():
         return stat.S_ISREG(path.lstat().st_mode)
-    target = path.resolve()
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError):
+        return False  # a link that leads to itself
     return target.is_file() and target.is_relative_to(root.resolve())
 
 
@@ -165,7 +169,7 @@ def _name(root: Path, path: Path, taken: dict[str, str]) -> str:
     """The shortest name that is still unique: below the folder's parent, or the whole path. Safe to print."""
     short = path.relative_to(root.parent).as_posix()
     # What can't be printed becomes one and the same sign, so that two names may become one: then they are numbered.
-    for name in (short, path.as_posix(), *(f"{path.as_posix()} ({number})" for number in range(2, len(taken) + 3))):
+    for name in chain((short, path.as_posix()), (f"{path.as_posix()} ({number})" for number in count(2))):
         shown = "".join(character if character.isprintable() else "\ufffd" for character in _readable(name))
         if taken.get(shown, str(path)) == str(path):
             return shown

@@ -17,10 +17,12 @@ from indexer.embedding import embedder_of
 from indexer.entries import Failure, FileState
 from indexer.errors import PinciteError, ReadError
 from indexer.languages import detect
+from indexer.naming import resolve_all
 
 if TYPE_CHECKING:
     from indexer.embedding import Embedder
     from indexer.library import Library
+    from indexer.records import Chunk, Document
 
 _LOG = logging.getLogger(__name__)
 # Chunks after which the derived indexes catch up during a long ingest, so that a search beside it stays quick.
@@ -129,10 +131,13 @@ def rebuild(library: Library) -> None:
 
 
 def remove(library: Library, names: Sequence[str]) -> list[str]:
-    """Remove documents by name. Returns their full names. Raises LibraryError when a name fits none, and removes nothing then."""
+    """Remove documents by name, or a folder of them. Returns their full names.
+
+    Raises LibraryError when a name fits none, and removes nothing then.
+    """
     with library.writing():
-        wanted = {library.resolve(name) for name in names}
-        entries = [entry for entry in library.entries() if entry.id in wanted]
+        known = library.entries()
+        entries = {entry.id: entry for name in names for entry in resolve_all(known, name)}.values()
         library.remove(entry.location for entry in entries)
         refresh(library)
     return [entry.source for entry in entries]
@@ -167,16 +172,13 @@ def _file(library: Library, candidate: Candidate, embedder: Embedder, report: Re
             library.touch(state)
             report.unchanged += 1
             return
-        document = replace(_read(data, candidate.path.name), source=state.source, sha256=state.sha256)
+        document, chunks, texts = _prepared(data, candidate, state, embedder)
     except ReadError as error:
         kept = " What was read of it before is kept." if candidate.known and not state.sha256 else ""
         hint = error.hint + kept
         library.fail(state, error.message, hint)
         report.failed.append(Failure(state.location, state.source, state.sha256, state.size, state.modified_ns, error.message, hint))
         return
-    if not document.language:
-        document = replace(document, language=detect(document.text))
-    chunks, texts = chunk(document, embedder)
     library.put(state, document, chunks, embedder.embed_passages(texts))
     (report.updated if candidate.known else report.added).append(state.source)
     report.chunks += len(chunks)
@@ -196,14 +198,18 @@ def _bytes(candidate: Candidate) -> bytes:
         raise ReadError(f"can't be opened: {error.strerror}", "Check its permissions.") from error
 
 
-def _read(data: bytes, name: str) -> Any:
+def _prepared(data: bytes, candidate: Candidate, state: FileState, embedder: Embedder) -> tuple[Document, list[Chunk], list[str]]:
+    """The document in a file, its chunks, and the texts to embed. Raises ReadError, also for what nobody foresaw."""
     try:
-        return readers.read(data, name)
+        document = replace(readers.read(data, candidate.path.name), source=state.source, sha256=state.sha256)
+        if not document.language:
+            document = replace(document, language=detect(document.text))
+        return document, *chunk(document, embedder)
     except PinciteError:
         raise
-    except (Exception, RecursionError) as error:
+    except Exception as error:
         # A reader that stumbles is a bug, and still only one file's failure: the rest must go on.
-        _LOG.warning("%s: the reader stumbled", name, exc_info=True)
+        _LOG.info("%s: the reader stumbled", candidate.path.name, exc_info=True)
         raise ReadError(f"could not be read ({type(error).__name__}: {str(error)[:120]})", "Please report it with the file.") from error
 
 

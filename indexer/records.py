@@ -41,6 +41,9 @@ class Where:
         heading = tuple(value.get("heading", ()))
         return cls(value.get("page"), value.get("slide"), value.get("sheet"), value.get("row"), value.get("last_row"), heading)
 
+    def __repr__(self) -> str:
+        return f"Where({str(self)!r})"
+
     def __str__(self) -> str:
         rows = f"rows {self.row}–{self.last_row}" if self.last_row not in (None, self.row) else f"row {self.row}"
         parts = [
@@ -172,6 +175,10 @@ class Hits(Sequence[Hit]):
 
     def __getitem__(self, index: Any) -> Any:
         return self.hits[index]
+
+    def __repr__(self) -> str:
+        first = f", the first in {self.hits[0].document}" if self.hits else ""
+        return f"Hits({self.question!r}, {len(self.hits)} hits{first})"
 
     def as_json(self) -> dict[str, Any]:
         """What `pincite search --json` prints."""

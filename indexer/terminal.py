@@ -45,8 +45,11 @@ def out(text: str) -> None:
 
 
 def printable(text: str) -> str:
-    """The text without control characters but newline and tab: nothing in it can move the cursor or change a colour."""
-    return "".join(c if c.isprintable() or c in "\n\t" else ("\n" if c == "\u2028" else " " if c.isspace() else "\ufffd") for c in text)
+    """The text without control characters but newline and tab: nothing in it can move the cursor or change a colour.
+
+    The joiners of Persian words and of emoji stay: they command nothing, and without them the words are others.
+    """
+    return "".join(c if c.isprintable() or c in "\n\t\u200c\u200d" else ("\n" if c == "\u2028" else " " if c.isspace() else "\ufffd") for c in text)
 
 
 def plain(text: str) -> str:

@@ -192,7 +192,7 @@ def pack(
     Raises PinciteError for an empty question, WindowError when the window is too small for it.
     """
     settings = engine_of(library).settings
-    sized = replace(settings, window=window or settings.window, reserve=settings.reserve if reserve is None else reserve)
+    sized = replace(settings, window=settings.window if window is None else window, reserve=settings.reserve if reserve is None else reserve)
     return engine_of(library, sized).pack(question, budget=budget)
 
 

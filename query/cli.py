@@ -137,9 +137,13 @@ def _show_answer(answer: Answer, *, streamed: bool) -> None:
         out("\n")
     if not streamed or answer.notes:
         data(answer.text)
+    told = ""
     for citation in answer.citations:
         status = "" if citation.status == "quote found" else f"  ({citation.status})"
-        data(f"\n[{citation.number}] {plain(citation.document)}{_place(citation.where)}{status}")
+        place = f"\n[{citation.number}] {plain(citation.document)}{_place(citation.where)}{status}"
+        if place != told:
+            data(place)
+        told = place
         if citation.quote:
             data(f"    “{plain(citation.quote)}”")
     for note in answer.notes:
@@ -216,7 +220,7 @@ def _each(batch: Path, answer: Callable[[str], dict[str, Any]]) -> None:
 
 def _lines(batch: Path, name: str) -> Iterator[tuple[int, str]]:
     try:
-        with click.open_file(str(batch), encoding="utf-8") as file:
+        with click.open_file(str(batch), encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield number, line
@@ -244,6 +248,12 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         talk("stopped")
         sys.exit(130)
+    except Exception as error:
+        if context.get("debug"):
+            raise
+        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else f"{type(error).__name__}: {error}"
+        talk(f"pincite: something went wrong: {plain(reason)[:300]}. Nothing was lost; --debug shows where it was.")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,8 @@ def extract(
     ]
     chosen = _best(candidates, scores)
     text = " ".join(f"{candidate.text} [{candidate.passage.number}]" for candidate in chosen)
-    return text, [_citation(candidate) for candidate in chosen]
+    # The text says the best first; the places are listed by passage, so that one place is named once.
+    return text, [_citation(candidate) for candidate in sorted(chosen, key=lambda candidate: candidate.passage.number)]
 
 
 def _best(candidates: Sequence[Candidate], scores: Sequence[float]) -> list[Candidate]:

@@ -60,13 +60,14 @@ class Searcher:
                 ranks.setdefault(chunk_id, {})[method] = rank
                 scores.setdefault(chunk_id, {})[method] = score
                 shares.setdefault(chunk_id, {})[method] = share
-        found = self.library.found(ranks)
-        hits = [
-            Hit(one.chunk, one.source, one.title, one.text, _fused(shares[i], one.language), ranks[i], scores[i])
-            for i, one in found.items()
-        ]
-        hits.sort(key=lambda hit: (-hit.score, hit.chunk.id))
-        return tuple(hits[:k])
+        fused = {i: _fused(shares[i], language) for i, language in self.library.languages_of_chunks(ranks).items()}
+        best = sorted(fused, key=lambda i: (-fused[i], i))[:k]
+        found = self.library.found(best)  # the texts of the best only: candidates are many, and documents long
+        return tuple(
+            Hit(found[i].chunk, found[i].source, found[i].title, found[i].text, fused[i], ranks[i], scores[i])
+            for i in best
+            if i in found
+        )
 
 
 def _shares(method: str, ranking: list[tuple[int, float]]) -> list[float]:

@@ -18,6 +18,10 @@ _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202
 _SPACES = re.compile(r"[^\S\n]+")
 
 
+# Characters. A library of books is smaller; what grows beyond it was made to.
+LARGEST = 32_000_000
+
+
 def clean(text: str) -> str:
     """The text as a person would read it: one kind of newline, no control or invisible characters."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n").replace("\f", "\n")
@@ -68,6 +72,8 @@ class Assembly:
         if not text.strip():
             return
         # Rows of one table stand line under line, everything else apart: the text reads as the page did.
+        if self._length + len(text) > LARGEST:
+            raise ReadError("grows to more text than a document can have", f"The limit is {LARGEST // 1_000_000} million characters: split it.")
         together = kind in ("row", "list") and self._blocks and self._blocks[-1].kind == kind
         gap = ("\n" if together else "\n\n") if self._parts else ""
         start = self._length + len(gap)

@@ -20,6 +20,7 @@ from indexer.records import Document
 _SHOWN = ("From", "To", "Cc", "Date")
 _LARGEST = 20 * 1024 * 1024  # bytes of one attachment
 _DEEPEST = 3  # mails within mails
+_MARKS = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
 _QUOTED = re.compile(r"(?:^[ \t]*>.*(?:\n|\Z))+", re.MULTILINE)
 
 
@@ -138,7 +139,8 @@ class _Mail:
                 self._read(part, inner, name, depth, is_mail=is_mail)
             except ReadError as error:
                 why = error.message
-        self.assembly.notes.append(f"Attachment {name}: not read, {why}." if why else f"Attachment {name}: read.")
+        if why:
+            self.assembly.notes.append(f"Attachment {name}: not read, {why}.")
 
     def _read(self, part: Message, inner: Message | None, name: str, depth: int, *, is_mail: bool) -> None:
         from indexer.readers import read
@@ -243,10 +245,10 @@ def _unflowed(part: Message, text: str) -> str:
 
 
 def _add_plain(assembly: Assembly, text: str) -> None:
-    """Append a plain body: its paragraphs, and what it quotes of earlier mails in blocks of its own."""
+    """Append a plain body: its paragraphs, and what it quotes of earlier mails, without the marks, in blocks of its own."""
     start = 0
     for quoted in _QUOTED.finditer(text):
         add_paragraphs(assembly, text[start : quoted.start()], underlined=False)
-        add_paragraphs(assembly, quoted[0], underlined=False)
+        add_paragraphs(assembly, _MARKS.sub("", quoted[0]), underlined=False)
         start = quoted.end()
     add_paragraphs(assembly, text[start:], underlined=False)

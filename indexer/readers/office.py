@@ -43,6 +43,7 @@ def read_pptx(data: bytes, name: str) -> Document:
         stated = package.stated_title()
         slides = add_slides(package, assembly)
     if not assembly.text_length:
-        raise ReadError(f"has no text on its {slides} slides", "Pictures on slides are not read.")
+        count = f"{slides} slide{'' if slides == 1 else 's'}"
+        raise ReadError(f"has no text on its {count}" if slides else "has no slides", "Pictures on slides are not read.")
     settle_title(assembly, stated, name)
     return assembly.document()

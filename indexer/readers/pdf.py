@@ -24,7 +24,7 @@ from indexer.records import Document
 MEDIA_TYPE = "application/pdf"
 _LOCKED_HINT = "Save a copy without the password and ingest that."
 _DAMAGED_HINT = "Open it in a PDF reader and save it again, or ask for a new copy."
-_NO_TEXT_HINT = "Pincite does not read text in pictures (OCR is not installed): run OCR over the file first."
+_NO_TEXT_HINT = "Pincite does not read text in pictures: run OCR over the file first."
 # Bookmarks beyond this many are an attack or a dictionary's; headings are told by their type all the same.
 _MOST_BOOKMARKS = 20_000
 # A page with fewer signs may well hold nothing but a rule of dots or a formula.

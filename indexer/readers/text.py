@@ -153,7 +153,7 @@ class _Page:
     def _table(self, walk: Iterator[Token]) -> None:
         header: list[str] = []
         row: list[str] = []
-        number = 0
+        number = 1  # the header is row 1, as in every other kind of table
         for token in walk:
             if token.type == "inline":
                 row.append(inline_text(token))
@@ -165,7 +165,7 @@ class _Page:
                 row = []
             elif token.type == "table_close":
                 break
-        if not number:
+        if number == 1:
             self.assembly.row([], header)
 
 

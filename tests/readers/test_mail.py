@@ -44,7 +44,7 @@ def test_a_mail_is_its_head_its_paragraphs_and_what_it_quotes():
     document = parsed(a_mail("Congés d’été", "Hello,\n\nfive days.\n> You wrote:\n>> three?\nYes.\n\n-- \nAnn\n"))
     assert outline(document) == [
         ("heading", "Congés d’été"), HEAD, ("paragraph", "Hello,"), ("paragraph", "five days."),
-        ("paragraph", "> You wrote:\n>> three?"), ("paragraph", "Yes."), ("paragraph", "--\nAnn"),
+        ("paragraph", "You wrote:\nthree?"), ("paragraph", "Yes."), ("paragraph", "--\nAnn"),
     ]  # fmt: skip
     assert (document.title, document.media_type, document.notes) == ("Congés d’été", "message/rfc822", ())
     assert {block.where.heading for block in document.blocks} == {("Congés d’été",)}
@@ -79,10 +79,8 @@ def test_attachments_are_read_under_their_name_or_told_of():
         ("paragraph", "10 €", ("Attachment: prices.html", "Prices")),
     ]
     assert document.notes == (
-        "Attachment règles.md: read.",
         "Attachment all.zip: not read, of a kind that is not read.",
         "Attachment broken.txt: not read, is not text: it has zero bytes in it, and is no UTF-16.",
-        "Attachment prices.html: read.",
     )
 
 
@@ -92,7 +90,7 @@ def test_an_attachment_that_is_too_large_is_told_of(monkeypatch):
     message.add_attachment(b"word " * 300_000, maintype="text", subtype="plain", filename="big.txt")
     message.add_attachment(b"word\n" * 200_000, maintype="text", subtype="plain", filename="small.txt")
     document = parsed(message)
-    assert document.notes == ("Attachment big.txt: not read, larger than 1 MB.", "Attachment small.txt: read.")
+    assert document.notes == ("Attachment big.txt: not read, larger than 1 MB.",)
 
 
 @pytest.mark.parametrize("as_file", [True, False], ids=["as a file", "as a message"])
@@ -159,7 +157,7 @@ def test_bodies_are_decoded_by_their_charset_or_by_their_letters(charset, encodi
 def test_flowed_lines_are_joined_at_their_depth_of_quotes():
     lines = ("One long ", "line.", "Next.", "> quoted ", "> text", ">> deeper", "-- ", "Ann")
     document = parsed(raw("From: a@example.com", "Content-Type: text/plain; format=flowed", "", *lines))
-    assert [text for _, text in outline(document)][1:] == ["One long line.\nNext.", "> quoted text\n>> deeper", "--\nAnn"]
+    assert [text for _, text in outline(document)][1:] == ["One long line.\nNext.", "quoted text\ndeeper", "--\nAnn"]
 
 
 def test_a_mail_saved_as_utf16_is_a_mail():
