@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -67,10 +68,11 @@ class Pincite:
         return made
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
-        """Start without waiting."""
+        """Start without waiting. Ctrl-C reaches it also where the tests themselves run in the background, which ignores it."""
         return subprocess.Popen(
-            self.command(*arguments), cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+            self.command(*arguments), cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
 
     def command(self, *arguments: object, before: Sequence[str] = ()) -> list[Any]:
         name, *rest = arguments or ("--help",)
