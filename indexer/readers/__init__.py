@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Protocol
 
 from indexer.errors import ReadError
+from indexer.readers.nesting import nested
 from indexer.records import Document
 
 
@@ -56,6 +57,7 @@ READERS: dict[str, str] = {
     ".eml": "indexer.readers.mail:read_eml",
     ".mbox": "indexer.readers.mailbox:read_mbox",
     ".msg": "indexer.readers.outlook:read_msg",
+    ".zip": "indexer.readers.archive:read_zip",
 }
 
 
@@ -67,7 +69,7 @@ def supported(name: str) -> bool:
 def read(data: bytes, name: str) -> Document:
     """Read the bytes of a file by the reader for its name.
 
-    Raises ReadError: no reader for it, damaged, encrypted, or without text.
+    Raises ReadError: no reader for it, damaged, encrypted, nested too deep in others, or without text.
     """
     suffix = PurePath(name).suffix.lower()
     target = READERS.get(suffix)
@@ -78,4 +80,5 @@ def read(data: bytes, name: str) -> Document:
         raise ReadError("is empty", "There is nothing in it to index.")
     module, function = target.split(":")
     reader: Reader = getattr(import_module(module), function)
-    return reader(data, name)
+    with nested():
+        return reader(data, name)

@@ -20,9 +20,8 @@ from urllib.parse import unquote
 from lxml import etree
 
 from indexer.errors import ReadError
+from indexer.readers.nesting import MOST_UNPACKED
 
-# More than this, once unpacked, is not a document that somebody wrote.
-MOST_UNPACKED = 512 * 1024 * 1024
 # XML packs to a tenth, a sheet of equal cells to a hundredth; deflate's own limit is a thousandth (zlib's manual).
 MOST_RATIO = 400
 # Below this size a high ratio does no harm: a small document full of spaces.
@@ -30,7 +29,8 @@ _HARMLESS = 32 * 1024 * 1024
 
 _PROLOGUE = 64 * 1024
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, etree.XMLSyntaxError)
+# What zipfile, zlib and lxml raise when bytes are not what they should be.
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, etree.XMLSyntaxError)
 _DAMAGED_HINT = "Open it in its program and save it again, or ask for a new copy."
 
 
@@ -145,8 +145,8 @@ def opened(data: bytes, kind: str, program: str) -> Iterator[Package]:
             yield Package(archive)
     except ReadError:
         raise
-    except _DAMAGE as error:
-        raise ReadError(f"is not a .{kind} file that can be read ({_reason(error)})", _DAMAGED_HINT) from error
+    except DAMAGE as error:
+        raise ReadError(f"is not a .{kind} file that can be read ({reason(error)})", _DAMAGED_HINT) from error
     except RecursionError as error:
         raise ReadError("is nested deeper than any document", "Don't trust the file.") from error
 
@@ -162,5 +162,6 @@ def refuse_bomb(archive: zipfile.ZipFile) -> None:
         raise ReadError(f"unpacks to far more than a document holds ({size})", "It looks like a zip bomb: don't trust it.")
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """What an error says, on one short line."""
     return " ".join(str(error).split())[:100] or type(error).__name__

@@ -64,7 +64,7 @@ def test_the_two_forms_of_a_body_are_read_once():
 def test_attachments_are_read_under_their_name_or_told_of():
     message = a_mail(body="See the files.")
     message.add_attachment("# Rules\n\nFive days.\n\n- a", filename="règles.md")
-    message.add_attachment(b"\x00\x01\x02", maintype="application", subtype="zip", filename="all.zip")
+    message.add_attachment(b"\x00\x01\x02", maintype="application", subtype="octet-stream", filename="all.bin")
     message.add_attachment(b"\x00\x01\x02 broken \x00", maintype="text", subtype="plain", filename="../../etc/broken.txt")
     message.add_attachment("<h2>Prices</h2>10 €", subtype="html", filename="prices.html")
     document = parsed(message)
@@ -79,7 +79,7 @@ def test_attachments_are_read_under_their_name_or_told_of():
         ("paragraph", "10 €", ("Attachment: prices.html", "Prices")),
     ]
     assert document.notes == (
-        "Attachment all.zip: not read, of a kind that is not read.",
+        "Attachment all.bin: not read, of a kind that is not read.",
         "Attachment broken.txt: not read, is not text: it has zero bytes in it, and is no UTF-16.",
     )
 
