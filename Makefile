@@ -17,6 +17,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Pincite needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV): 2 GB, a few minutes, once"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[test]'
 	@touch $@
@@ -37,8 +38,8 @@ demo: $(INSTALLED)  ## ingest data/ and ask it three questions
 	$(BIN)/pincite ingest data
 	@for question in \
 		"How many days of paid leave does a new employee get?" \
-		"Combien de RTT ai-je par an à temps plein ?" \
-		"How often does the membrane of the reverse osmosis unit need replacing?" \
+		"À quelle heure part désormais le bus du matin depuis Part-Dieu ?" \
+		"As a newcomer, by when do I have to finish the fire safety course?" \
 	; do \
 		printf '\n$$ pincite ask "%s"\n\n' "$$question"; \
 		$(BIN)/pincite ask "$$question" | tee $(DEMO)/answer.txt; \

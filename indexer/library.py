@@ -18,6 +18,7 @@ from indexer import database
 from indexer.entries import Entry, Failure, FileState, Found, Identity
 from indexer.errors import LibraryError
 from indexer.lock import writer_lock
+from indexer.naming import resolve
 from indexer.records import Block, Chunk, Document, Where
 
 if TYPE_CHECKING:
@@ -105,8 +106,9 @@ class Library:
         names = "location, source, sha256, size, modified_ns, reason, hint"
         return [Failure(*row) for row in self._rows(f"SELECT {names} FROM failures ORDER BY source")]
 
-    def document(self, document_id: int) -> Document:
-        """A whole document. Raises LibraryError when it is gone."""
+    def document(self, document: int | str) -> Document:
+        """A whole document, by its id or by what a person calls it (`naming.resolve`). Raises LibraryError when there is none."""
+        document_id = document if isinstance(document, int) else resolve(self.entries(), document).id
         rows = self._rows(
             "SELECT text, blocks, media_type, title, language, id, source, sha256, pages, notes FROM documents WHERE id = ?",
             (document_id,),

@@ -84,7 +84,7 @@ def check_quickstart(notebook: nbformat.NotebookNode) -> None:
     assert "quote found" in answer
     cut = shown(cell_with(notebook, "cut == citation.quote"))
     assert re.fullmatch(r"(\[\d+\] page \w+: True\n)+", cut), cut
-    assert "neuf jours de réduction du temps de travail" in shown(cell_with(notebook, "Combien de RTT"))
+    assert "partira à 8 h 05 au lieu de 7 h 55" in shown(cell_with(notebook, "À quelle heure"))
     table = shown(cell_with(notebook, "three-group Arden"))
     assert "sheet Machines 2025, row 5" in table, table
     assert "10900" in table
