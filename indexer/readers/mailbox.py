@@ -14,7 +14,7 @@ from indexer.records import Document
 MBOX = "application/mbox"
 # A mail begins at a line "From SENDER DATE", at the start or after an empty line (RFC 4155, appendix A). That there is a
 # time in it tells it from a sentence that begins with the word.
-_SEPARATOR = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]*?[0-9]{1,2}:[0-9]{2}[^\r\n]*\r?\n")
+_SEPARATOR = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]*?[0-9]{1,2}:[0-9]{2}[^\r\n]*(?:\r\n?|\n|\Z)")
 _LOOSE = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]*\r?\n(?=[!-9;-~]+:)")
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _MOST_NOTES = 50

@@ -40,6 +40,7 @@ _UNREAD = frozenset(
 )
 _OPTIONAL_TEXT = frozenset(("shpinst", "do", "shptxt", "dptxbxtext", "footnote"))
 _ASIDE = frozenset(("footnote", "shptxt", "dptxbxtext"))
+_DEEPEST = 10_000
 _STYLE_HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo|kop)\s+([1-9])", re.IGNORECASE)
 
 
@@ -78,7 +79,7 @@ class _Flow:
 def read_rtf(data: bytes, name: str) -> Document:
     """Read a document in RTF; blocks carry the path of headings they stand under (an rtf knows no pages).
 
-    Raises ReadError when it is no RTF, or has no text.
+    Raises ReadError when it is no RTF, nests too deep, or has no text.
     """
     start = data[:1024].find(b"{\\rtf")
     if start < 0 or data[:start].strip(b"\xef\xbb\xbf \t\r\n\0"):
@@ -137,6 +138,8 @@ class _Reader:
             elif brace is not None:
                 self._skip = 0
                 if brace == "{":
+                    if len(self._stack) > _DEEPEST:
+                        raise ReadError(f"nests more than {_DEEPEST:,} groups", "No document does; it may be damaged.")
                     self._stack.append(self._group)
                     self._group = replace(self._group, optional=False, aside=False)
                 elif self._close():

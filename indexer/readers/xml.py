@@ -19,8 +19,6 @@ from indexer.records import Document
 
 XML = "application/xml"
 _DECLARATION = re.compile(r"\A\s*<\?xml\b[^>]*\?>")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_ELEMENT = re.compile(r"<[^!?\s]")
 # Feeds hold pages, written as text.
 _MARKUP = re.compile(r"</?(?:p|br|div|a|b|i|em|strong|ul|ol|li|img|span|table|h[1-6]|blockquote)\b[^<>]*>", re.IGNORECASE)
 # A record whose fields are longer than this together reads better as paragraphs.
@@ -48,9 +46,7 @@ def read_xml(data: bytes, name: str) -> Document:
 
 def _root(text: str, assembly: Assembly) -> Any:
     """The root element; of a damaged file as much as can be saved, and a note that says so."""
-    bare = _COMMENT.sub("", text)
-    start = _ELEMENT.search(bare)
-    if "<!ENTITY" in bare[: start.start() if start else None]:
+    if _declares_entities(text):
         hint = "If you trust it, expand them first: xmllint --noent --nonet FILE"
         raise ReadError("declares entities of its own, as XML bombs do", hint)
     text = _DECLARATION.sub("", text).replace("\0", "").lstrip()
@@ -74,6 +70,20 @@ def _root(text: str, assembly: Assembly) -> Any:
     if root is None:
         raise ReadError(f"is not XML that can be read ({failed})", "Write it again with the program it comes from.")
     return root
+
+
+def _declares_entities(text: str) -> bool:
+    """Whether an entity is declared before the root element."""
+    place = text.find("<")
+    while place >= 0:
+        if text.startswith("<!ENTITY", place):
+            return True
+        if text.startswith("<!--", place):
+            place = text.find("-->", place)
+        elif not text.startswith(("<!", "<?"), place):
+            return False
+        place = text.find("<", place + 1) if place >= 0 else -1
+    return False
 
 
 def _add(assembly: Assembly, element: Any) -> None:
