@@ -57,6 +57,7 @@ test-all: lint  ## ruff, mypy, and every test
 
 lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
 
 bench: $(INSTALLED)  ## measure coverage and answers

@@ -1,10 +1,10 @@
 """Documents in, a searchable library out: readers, chunking, embedding, the library and its indexes.
 
-    import indexer, query
+import indexer, query
 
-    library = indexer.open("handbooks")
-    indexer.ingest(library, "data/")
-    query.ask(library, "How many days of paid leave does a new employee get?")
+library = indexer.open("handbooks")
+indexer.ingest(library, "data/")
+query.ask(library, "How many days of paid leave does a new employee get?")
 """
 
 from __future__ import annotations

@@ -48,7 +48,9 @@ def chunk(document: Document, embedder: Embedder) -> tuple[list[Chunk], list[str
         where = replace(span_where([piece.where for piece in group]), heading=heading)
         if heading not in prefixes:
             prefixes[heading] = _prefix(document, heading, embedder)
-        for start, end, text, tokens in _whole(document.text, group[0].start, group[-1].end, prefixes[heading], embedder):
+        for start, end, text, tokens in _whole(
+            document.text, group[0].start, group[-1].end, prefixes[heading], embedder
+        ):
             chunks.append(Chunk(start, end, where, tokens))
             texts.append(text)
     return chunks, texts
@@ -160,5 +162,3 @@ def _together(group: list[_Piece], piece: _Piece) -> bool:
     if all(other.kind == "heading" for other in group):
         return here.heading[: len(last.heading)] == last.heading
     return piece.kind != "heading" and here.heading == last.heading
-
-

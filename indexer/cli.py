@@ -26,8 +26,12 @@ FAILED_SOME = 3
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that every command takes, also after its name."""
     options = (
-        click.option("--library", metavar="NAME|PATH", help="The library to use.", expose_value=False, callback=_remember),
-        click.option("--embedder", metavar="NAME|FOLDER", help="The embedding model.", expose_value=False, callback=_remember),
+        click.option(
+            "--library", metavar="NAME|PATH", help="The library to use.", expose_value=False, callback=_remember
+        ),
+        click.option(
+            "--embedder", metavar="NAME|FOLDER", help="The embedding model.", expose_value=False, callback=_remember
+        ),
         click.option("--debug", is_flag=True, help="Show tracebacks.", expose_value=False, callback=_remember),
     )
     for option in reversed(options):
@@ -258,12 +262,23 @@ def _progress() -> Iterator[Callable[[Progress], None] | None]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[chunks]} chunks  {task.description}"))
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[chunks]} chunks  {task.description}"),
+    )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None, chunks=0)
 
         def on_progress(progress: Progress) -> None:
-            bar.update(task, total=progress.total, completed=progress.done, chunks=progress.chunks, description=escape(plain(progress.name)))
+            bar.update(
+                task,
+                total=progress.total,
+                completed=progress.done,
+                chunks=progress.chunks,
+                description=escape(plain(progress.name)),
+            )
 
         yield on_progress
 
@@ -283,6 +298,10 @@ def _tell(report: Report, library: Library) -> None:
         talk(f"left alone, of kinds that are not read: {kinds}")
     if report.vanished:
         one = len(report.vanished) == 1
-        talk("1 document has no file any more; --prune drops it" if one else f"{len(report.vanished):,} documents have no file any more; --prune drops them")
+        talk(
+            "1 document has no file any more; --prune drops it"
+            if one
+            else f"{len(report.vanished):,} documents have no file any more; --prune drops them"
+        )
     if not library.count("documents") and not report.failed:
         talk("there was nothing to read")

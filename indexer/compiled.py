@@ -70,7 +70,9 @@ def folder(name: str, cache: Path) -> Path:
         making = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
     except OSError as error:
         hint = "Set PINCITE_CACHE to a folder that can be."
-        raise EmbedderError(f"{place.parent}: the compiled model can't be written there: {error.strerror}.", hint) from error
+        raise EmbedderError(
+            f"{place.parent}: the compiled model can't be written there: {error.strerror}.", hint
+        ) from error
     try:
         if name == BUNDLED_EMBEDDER:
             _compile_bundled(making)

@@ -81,7 +81,9 @@ def load(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] 
     file = settings_file()
     if file.exists():
         settings = _apply(settings, _from_file(file), str(file), names)
-    given = {name: environment[f"PINCITE_{name.upper()}"] for name in names if environment.get(f"PINCITE_{name.upper()}")}
+    given = {
+        name: environment[f"PINCITE_{name.upper()}"] for name in names if environment.get(f"PINCITE_{name.upper()}")
+    }
     settings = _apply(settings, given, "the environment", names)
     flags = {name: value for name, value in (flags or {}).items() if value is not None}
     settings = _apply(settings, flags, "the command line", names)
@@ -132,6 +134,12 @@ def _value(name: str, value: Any, where: str) -> Any:
         if not isinstance(value, str):
             raise TypeError
     except (TypeError, ValueError) as error:
-        takes = {"timeout": "a number of seconds above 0", "window": "a whole number above 0", "reserve": "a whole number above 0"}
-        raise PinciteError(f"{where}: {name} can't be {value!r}.", f"It takes {takes.get(name, 'a text in quotation marks')}.") from error
+        takes = {
+            "timeout": "a number of seconds above 0",
+            "window": "a whole number above 0",
+            "reserve": "a whole number above 0",
+        }
+        raise PinciteError(
+            f"{where}: {name} can't be {value!r}.", f"It takes {takes.get(name, 'a text in quotation marks')}."
+        ) from error
     return value

@@ -14,7 +14,9 @@ def connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     """A connection in autocommit mode, and whether it may write. Raises LibraryError."""
     writable = os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
     try:
-        connection = sqlite3.connect(_uri(path, writable), uri=True, isolation_level=None, timeout=10.0, check_same_thread=False)
+        connection = sqlite3.connect(
+            _uri(path, writable), uri=True, isolation_level=None, timeout=10.0, check_same_thread=False
+        )
         connection.execute("PRAGMA foreign_keys = ON")
         # With a write-ahead log a commit survives the death of the process; of the machine, all but perhaps the last ones.
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -64,13 +66,17 @@ def _uri(path: Path, writable: bool) -> str:
 def told(path: Path, error: sqlite3.Error) -> LibraryError:
     """The error as a person needs it. Names: https://sqlite.org/rescode.html."""
     code = getattr(error, "sqlite_errorname", "")
-    if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT")) or "no such" in str(error):
+    if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT")) or "no such" in str(
+        error
+    ):
         return LibraryError(
             f"{path}: the library is damaged ({error}).",
             "Your documents are untouched: move the library's folder away and ingest them again.",
         )
     if code.startswith("SQLITE_FULL"):
-        return LibraryError(f"{path}: the disk is full.", "Free some space and run the same command again; nothing was lost.")
+        return LibraryError(
+            f"{path}: the disk is full.", "Free some space and run the same command again; nothing was lost."
+        )
     if code.startswith("SQLITE_IOERR_WRITE"):
         hint = "Check the disk, its space and your quota, and run the same command again; nothing was lost."
         return LibraryError(f"{path}: the library can't be written to ({error}).", hint)

@@ -88,7 +88,9 @@ def build(library: Library) -> None:
         ids, vectors = library.vectors_after(0)
         if len(ids):
             # Half precision, inner product on unit vectors: exact to about 1e-3 in cosine, half the bytes.
-            flat = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+            flat = faiss.IndexScalarQuantizer(
+                vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+            )
             index = faiss.IndexIDMap(flat)
             index.add_with_ids(vectors.astype(np.float32), ids)
             target = library.folder / f"dense.{generation}-{int(ids[-1])}.faiss"

@@ -86,7 +86,11 @@ def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), e
                 continue
             if str(path) not in seen:
                 seen[str(path)] = _candidate(root, path, known.get(str(path)), taken)
-    vanished = [entry for entry in entries if entry.location not in seen and _under(entry.location, roots) and gone(entry.location)]
+    vanished = [
+        entry
+        for entry in entries
+        if entry.location not in seen and _under(entry.location, roots) and gone(entry.location)
+    ]
     return Plan(tuple(seen.values()), tuple(vanished), dict(sorted(skipped.items())))
 
 

@@ -52,7 +52,10 @@ def ledger_html(ledger: Ledger) -> str:
 def pack_html(pack: Pack) -> str:
     """The ledger, the passages as they are sent, and what was left out."""
     passages = _numbered(
-        (passage.number, f"{_place(passage.document, passage.where)} <small>({passage.tokens:,} tokens)</small>{_quote(passage.text)}")
+        (
+            passage.number,
+            f"{_place(passage.document, passage.where)} <small>({passage.tokens:,} tokens)</small>{_quote(passage.text)}",
+        )
         for passage in pack.passages
     )
     left = "".join(f"<li>{_place(left.document, left.where)}: {escape(left.reason)}</li>" for left in pack.left_out)
@@ -88,13 +91,18 @@ def report_html(report: Report) -> str:
         "new": len(report.added), "changed": len(report.updated), "unchanged": report.unchanged, "removed": len(report.removed),
         "failed": len(report.failed), "chunks": report.chunks, "tokens": report.tokens,
     }  # fmt: skip
-    failed = "".join(f"<li><b>{escape(one.source)}</b> {escape(one.reason)}. {escape(one.hint)}</li>" for one in report.failed)
+    failed = "".join(
+        f"<li><b>{escape(one.source)}</b> {escape(one.reason)}. {escape(one.hint)}</li>" for one in report.failed
+    )
     table = _table("Ingest", {name: f"{number:,}" for name, number in counts.items() if number or name == "new"})
     return f"{table}<ul>{failed}</ul>" if failed else table
 
 
 def _table(title: str, rows: Mapping[str, str]) -> str:
-    cells = "".join(f'<tr><th style="text-align:left">{name}</th><td style="text-align:left">{value}</td></tr>' for name, value in rows.items())
+    cells = "".join(
+        f'<tr><th style="text-align:left">{name}</th><td style="text-align:left">{value}</td></tr>'
+        for name, value in rows.items()
+    )
     return f'<div><b>{escape(title)}</b><table style="margin:.4em 0">{cells}</table></div>'
 
 

@@ -177,7 +177,9 @@ def _file(library: Library, candidate: Candidate, embedder: Embedder, report: Re
         kept = " What was read of it before is kept." if candidate.known and not state.sha256 else ""
         hint = error.hint + kept
         library.fail(state, error.message, hint)
-        report.failed.append(Failure(state.location, state.source, state.sha256, state.size, state.modified_ns, error.message, hint))
+        report.failed.append(
+            Failure(state.location, state.source, state.sha256, state.size, state.modified_ns, error.message, hint)
+        )
         return
     library.put(state, document, chunks, embedder.embed_passages(texts))
     (report.updated if candidate.known else report.added).append(state.source)
@@ -191,14 +193,18 @@ def _bytes(candidate: Candidate) -> bytes:
     if candidate.problem:
         raise ReadError(candidate.problem, "Mend that, or --exclude it; nothing was read from it.")
     if candidate.size > LARGEST:
-        raise ReadError(f"is too large ({candidate.size / 1e6:,.0f} MB)", f"The limit is {LARGEST // 2**20} MB: split it.")
+        raise ReadError(
+            f"is too large ({candidate.size / 1e6:,.0f} MB)", f"The limit is {LARGEST // 2**20} MB: split it."
+        )
     try:
         return candidate.path.read_bytes()
     except OSError as error:
         raise ReadError(f"can't be opened: {error.strerror}", "Check its permissions.") from error
 
 
-def _prepared(data: bytes, candidate: Candidate, state: FileState, embedder: Embedder) -> tuple[Document, list[Chunk], list[str]]:
+def _prepared(
+    data: bytes, candidate: Candidate, state: FileState, embedder: Embedder
+) -> tuple[Document, list[Chunk], list[str]]:
     """The document in a file, its chunks, and the texts to embed. Raises ReadError, also for what nobody foresaw."""
     try:
         document = replace(readers.read(data, candidate.path.name), source=state.source, sha256=state.sha256)
@@ -210,13 +216,19 @@ def _prepared(data: bytes, candidate: Candidate, state: FileState, embedder: Emb
     except Exception as error:
         # A reader that stumbles is a bug, and still only one file's failure: the rest must go on.
         _LOG.info("%s: the reader stumbled", candidate.path.name, exc_info=True)
-        raise ReadError(f"could not be read ({type(error).__name__}: {str(error)[:120]})", "Please report it with the file.") from error
+        raise ReadError(
+            f"could not be read ({type(error).__name__}: {str(error)[:120]})", "Please report it with the file."
+        ) from error
 
 
 def _settle_failures(library: Library, planned: Plan) -> None:
     """A failure of what is no longer there, or of a folder that was read this time, is settled."""
     tried = {candidate.location for candidate in planned.candidates}
     failed = [failure.location for failure in library.failures() if failure.location not in tried]
-    settled = [location for location in failed if gone(location) or (os.access(location, os.R_OK | os.X_OK) and Path(location).is_dir())]
+    settled = [
+        location
+        for location in failed
+        if gone(location) or (os.access(location, os.R_OK | os.X_OK) and Path(location).is_dir())
+    ]
     if settled:
         library.remove(settled)

@@ -71,4 +71,9 @@ def _detector() -> Any:
     from lingua import IsoCode639_1, LanguageDetectorBuilder
 
     codes = [getattr(IsoCode639_1, code.upper()) for code in sorted({*STEMMERS, *UNSPACED})]
-    return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).with_low_accuracy_mode().with_minimum_relative_distance(CLEAR).build()
+    return (
+        LanguageDetectorBuilder.from_iso_codes_639_1(*codes)
+        .with_low_accuracy_mode()
+        .with_minimum_relative_distance(CLEAR)
+        .build()
+    )

@@ -147,7 +147,9 @@ def catch_up(library: Library) -> None:
         if state.generation == generation:
             return
         if index is None:
-            raise LibraryError(f"{library.folder / FOLDER}: the index can't be made.", "Check the folder's permissions and space.")
+            raise LibraryError(
+                f"{library.folder / FOLDER}: the index can't be made.", "Check the folder's permissions and space."
+            )
         try:
             _write(library, index, state)
             _save(library.folder, State(generation, library.last_chunk()))
@@ -222,7 +224,9 @@ def _make(folder: Path) -> None:
         (folder / FOLDER).mkdir(mode=0o700)
         Index(_schema(), path=str(folder / FOLDER))
     except (OSError, ValueError) as error:
-        raise LibraryError(f"{folder / FOLDER}: the index can't be made ({error}).", "Check the folder's permissions and space.") from error
+        raise LibraryError(
+            f"{folder / FOLDER}: the index can't be made ({error}).", "Check the folder's permissions and space."
+        ) from error
 
 
 def _open(folder: Path) -> Any:

@@ -126,7 +126,9 @@ class Library:
 
     def found(self, ids: Iterable[int]) -> dict[int, Found]:
         """The chunks of these ids, with what a hit shows of them. Those that are gone are left out."""
-        return {found.chunk.id: found for found in self._found("SELECT value FROM json_each(?)", (json.dumps(list(ids)),))}
+        return {
+            found.chunk.id: found for found in self._found("SELECT value FROM json_each(?)", (json.dumps(list(ids)),))
+        }
 
     def chunks_after(self, chunk_id: int) -> Iterator[Found]:
         """The chunks whose id is above this one, in order: what a derived index has not seen."""
@@ -135,7 +137,8 @@ class Library:
     def chunks_of(self, document_id: int) -> list[Found]:
         """A document's chunks, in order."""
         return sorted(
-            self._found("SELECT id FROM chunks WHERE document_id = ?", (document_id,)), key=lambda found: found.chunk.start
+            self._found("SELECT id FROM chunks WHERE document_id = ?", (document_id,)),
+            key=lambda found: found.chunk.start,
         )
 
     def last_chunk(self) -> int:
@@ -154,7 +157,9 @@ class Library:
     def languages_of(self, document_ids: Iterable[int]) -> dict[int, str]:
         """The language of each of these documents."""
         wanted = json.dumps(list(document_ids))
-        return dict(self._rows("SELECT id, language FROM documents WHERE id IN (SELECT value FROM json_each(?))", (wanted,)))
+        return dict(
+            self._rows("SELECT id, language FROM documents WHERE id IN (SELECT value FROM json_each(?))", (wanted,))
+        )
 
     def languages_of_chunks(self, ids: Iterable[int]) -> dict[int, str]:
         """The language of each of these chunks' documents; those that are gone are left out."""
@@ -183,7 +188,9 @@ class Library:
         if missing:
             problems.append(f"{missing} chunks without a vector")
         if self.identity:
-            wrong = self._rows("SELECT count(*) FROM vectors WHERE length(vector) != ?", (2 * self.identity.dimension,))[0][0]
+            wrong = self._rows(
+                "SELECT count(*) FROM vectors WHERE length(vector) != ?", (2 * self.identity.dimension,)
+            )[0][0]
             if wrong:
                 problems.append(f"{wrong} vectors of a wrong length")
         return problems
@@ -228,7 +235,9 @@ class Library:
             hint,
         )
 
-    def put(self, state: FileState, document: Document, chunks: Sequence[Chunk], vectors: npt.NDArray[np.float32]) -> int:
+    def put(
+        self, state: FileState, document: Document, chunks: Sequence[Chunk], vectors: npt.NDArray[np.float32]
+    ) -> int:
         """Add a document, or replace the one at its location, in one transaction. Returns its id.
 
         `vectors` are float32 [len(chunks), dimension], unit length.
@@ -355,7 +364,9 @@ def open_library(folder: Path, *, create: bool = False) -> Library:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise LibraryError(f"{folder}: the library can't be made: {error.strerror}.", "Name another place with --library.") from error
+            raise LibraryError(
+                f"{folder}: the library can't be made: {error.strerror}.", "Name another place with --library."
+            ) from error
     connection, writable = database.connect(path)
     library = Library(folder, connection, writable=writable)
     try:
@@ -375,7 +386,9 @@ def _nameable(folder: Path) -> None:
     try:
         str(folder.absolute()).encode()
     except UnicodeEncodeError as error:
-        raise LibraryError(f"{folder}: the name of that folder is not valid text.", "Name another place with --library.") from error
+        raise LibraryError(
+            f"{folder}: the name of that folder is not valid text.", "Name another place with --library."
+        ) from error
 
 
 def _drop_derived(folder: Path) -> None:

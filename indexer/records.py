@@ -39,7 +39,9 @@ class Where:
     def from_json(cls, value: Mapping[str, Any]) -> Where:
         """The inverse of `as_json`."""
         heading = tuple(value.get("heading", ()))
-        return cls(value.get("page"), value.get("slide"), value.get("sheet"), value.get("row"), value.get("last_row"), heading)
+        return cls(
+            value.get("page"), value.get("slide"), value.get("sheet"), value.get("row"), value.get("last_row"), heading
+        )
 
     def __repr__(self) -> str:
         return f"Where({str(self)!r})"

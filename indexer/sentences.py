@@ -10,7 +10,9 @@ import re
 # A closing mark, with quotes or brackets that close after it, then white space; Chinese and Japanese need no space.
 # French has a space before its closing quote, German closes with what opens elsewhere.
 # A run of marks is tried once, from its first: a page of dot leaders must not cost the square of its length.
-_STOP = re.compile(r"""(?<![.!?…])[.!?…]++(?:["'”’“»«)\]]|[ \u00a0\u202f]»(?=\s))*+(?=\s)|[。！？｡]+["'”’」』）]*|\n\s*\n""")
+_STOP = re.compile(
+    r"""(?<![.!?…])[.!?…]++(?:["'”’“»«)\]]|[ \u00a0\u202f]»(?=\s))*+(?=\s)|[。！？｡]+["'”’」』）]*|\n\s*\n"""
+)
 _OPENS = re.compile(r"""[\s"'“‘„«(\[¿¡*•–—-]*""")
 # Words after which a full stop ends no sentence, in the languages Pincite's users write most. Case folded.
 _ABBREVIATIONS = frozenset(

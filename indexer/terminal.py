@@ -41,7 +41,9 @@ def out(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             raise click.exceptions.Exit(0) from error
-        raise PinciteError(f"the output can't be written: {error.strerror}.", "Nothing in the library was lost.") from error
+        raise PinciteError(
+            f"the output can't be written: {error.strerror}.", "Nothing in the library was lost."
+        ) from error
 
 
 def printable(text: str) -> str:
@@ -49,7 +51,12 @@ def printable(text: str) -> str:
 
     The joiners of Persian words and of emoji stay: they command nothing, and without them the words are others.
     """
-    return "".join(c if c.isprintable() or c in "\n\t\u200c\u200d" else ("\n" if c == "\u2028" else " " if c.isspace() else "\ufffd") for c in text)
+    return "".join(
+        c
+        if c.isprintable() or c in "\n\t\u200c\u200d"
+        else ("\n" if c == "\u2028" else " " if c.isspace() else "\ufffd")
+        for c in text
+    )
 
 
 def plain(text: str) -> str:

@@ -70,5 +70,7 @@ def _derived(library: Library) -> list[str]:
     for name, ids in (("dense", DenseIndex(library).ids()), ("lexical", LexicalIndex(library).ids())):
         if ids != living:
             missing, extra = len(living - ids), len(ids - living)
-            problems.append(f"the {name} index lacks {missing} chunks and has {extra} that are gone: run `pincite rebuild`")
+            problems.append(
+                f"the {name} index lacks {missing} chunks and has {extra} that are gone: run `pincite rebuild`"
+            )
     return problems

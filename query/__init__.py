@@ -1,8 +1,8 @@
 """Questions in, cited answers out: retrieval, packing, prompts, models.
 
-    query.search(library, "parental leave")
-    query.pack(library, "How long is parental leave?", window=4096)
-    query.ask(library, "How long is parental leave?")
+query.search(library, "parental leave")
+query.pack(library, "How long is parental leave?", window=4096)
+query.ask(library, "How long is parental leave?")
 """
 
 from __future__ import annotations

@@ -84,7 +84,11 @@ class QueryEngine:
         return self._pack(self.search(question, OFFERED), budget)
 
     def ask(
-        self, question: str, *, on_text: Callable[[str], None] | None = None, on_send: Callable[[Model, Pack], None] | None = None
+        self,
+        question: str,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        on_send: Callable[[Model, Pack], None] | None = None,
     ) -> Answer:
         """Answer a question. `on_text` gets a model's words as they come; `on_send` is told before anything is sent.
 
@@ -101,7 +105,10 @@ class QueryEngine:
 
         def timed() -> dict[str, float]:
             now = time.perf_counter()
-            return {name: round(ms, 3) for name, ms in {**took, "answer": 1000 * (now - taken), "total": 1000 * (now - started)}.items()}
+            return {
+                name: round(ms, 3)
+                for name, ms in {**took, "answer": 1000 * (now - taken), "total": 1000 * (now - started)}.items()
+            }
 
         if not packed.passages or not answerable(question, hits.hits, self.searcher):
             return Answer(question, NOT_FOUND, "not found", (), packed, BUILT_IN, {}, timed())
@@ -192,7 +199,11 @@ def pack(
     Raises PinciteError for an empty question, WindowError when the window is too small for it.
     """
     settings = engine_of(library).settings
-    sized = replace(settings, window=settings.window if window is None else window, reserve=settings.reserve if reserve is None else reserve)
+    sized = replace(
+        settings,
+        window=settings.window if window is None else window,
+        reserve=settings.reserve if reserve is None else reserve,
+    )
     return engine_of(library, sized).pack(question, budget=budget)
 
 

@@ -36,7 +36,15 @@ def pincite() -> None:
     """Ask your documents; get a short answer and the exact page that says so."""
 
 
-for command in (keeping.ingest, keeping.status, keeping.list_documents, keeping.show, keeping.remove, keeping.verify, keeping.rebuild):
+for command in (
+    keeping.ingest,
+    keeping.status,
+    keeping.list_documents,
+    keeping.show,
+    keeping.remove,
+    keeping.verify,
+    keeping.rebuild,
+):
     pincite.add_command(command)
 
 
@@ -204,7 +212,8 @@ def _each(batch: Path, answer: Callable[[str], dict[str, Any]]) -> None:
                 raise TypeError
         except (ValueError, TypeError, KeyError) as error:
             raise PinciteError(
-                f'{name}: line {number} is not {{"id": …, "question": "…"}}.', "Mend the line; those before it were answered."
+                f'{name}: line {number} is not {{"id": …, "question": "…"}}.',
+                "Mend the line; those before it were answered.",
             ) from error
         question = _valid(question)
         try:
@@ -251,7 +260,11 @@ def main() -> None:
     except Exception as error:
         if context.get("debug"):
             raise
-        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else f"{type(error).__name__}: {error}"
+        reason = (
+            f"{error.filename}: {error.strerror}"
+            if isinstance(error, OSError) and error.filename
+            else f"{type(error).__name__}: {error}"
+        )
         talk(f"pincite: something went wrong: {plain(reason)[:300]}. Nothing was lost; --debug shows where it was.")
         sys.exit(1)
 

@@ -84,11 +84,15 @@ def extract(
     candidates = _candidates(question, hits, pack, documents, searcher)
     if not candidates:
         return "", []
-    texts = [f"{context(one.document, one.heading)}\n{one.text}" for one in candidates] + [one.text for one in candidates]
+    texts = [f"{context(one.document, one.heading)}\n{one.text}" for one in candidates] + [
+        one.text for one in candidates
+    ]
     cosines = searcher.embedder.embed_passages(texts) @ searcher.embedder.embed_question(question)
     scores = [
         candidate.by_hand + UNDER_HEADINGS * float(under) + ALONE * float(alone)
-        for candidate, under, alone in zip(candidates, cosines[: len(candidates)], cosines[len(candidates) :], strict=True)
+        for candidate, under, alone in zip(
+            candidates, cosines[: len(candidates)], cosines[len(candidates) :], strict=True
+        )
     ]
     chosen = _best(candidates, scores)
     text = " ".join(f"{candidate.text} [{candidate.passage.number}]" for candidate in chosen)
@@ -106,7 +110,9 @@ def _best(candidates: Sequence[Candidate], scores: Sequence[float]) -> list[Cand
         length = len(candidate.text.split())
         if any(candidate.text.casefold() in one.text.casefold() for one in chosen):
             continue
-        if chosen and (words + length > LONGEST_WORDS or scores[row] < scores[order[0]] - NEARLY or len(chosen) == SENTENCES):
+        if chosen and (
+            words + length > LONGEST_WORDS or scores[row] < scores[order[0]] - NEARLY or len(chosen) == SENTENCES
+        ):
             break
         chosen.append(candidate)
         words += length

@@ -49,7 +49,9 @@ def pack(
     if not question:
         raise PinciteError("the question is empty.", 'Ask something: pincite ask "How many days of leave do I get?"')
     if min(window, reserve, budget or 0) < 0:
-        raise PinciteError("A window, a reserve and a budget of tokens can't be negative.", "Give them as numbers from 0.")
+        raise PinciteError(
+            "A window, a reserve and a budget of tokens can't be negative.", "Give them as numbers from 0."
+        )
     pieces = [
         Piece(hit, texts.text(hit.chunk.document_id, hit.chunk.start, hit.chunk.end), rank)
         for rank, hit in enumerate(hits)
@@ -63,7 +65,9 @@ def pack(
         if not any(fence in passage.text for passage in packed.passages):
             return packed
         if boundary:
-            raise PinciteError(f"The boundary {boundary!r} stands in a passage.", "Leave it out: then one is drawn that does not.")
+            raise PinciteError(
+                f"The boundary {boundary!r} stands in a passage.", "Leave it out: then one is drawn that does not."
+            )
 
 
 def _drawn(said: Sequence[str], counter: TokenCounter) -> str:
@@ -186,7 +190,9 @@ class _Packing:
 
     def _cut(self, piece: Piece, room: int) -> Piece:
         """The longest beginning of a piece that has room as a passage of its own; empty text when none has."""
-        return replace(piece, text=trimmed(piece.text, room, lambda text: self._alone(replace(piece, text=text)) <= room))
+        return replace(
+            piece, text=trimmed(piece.text, room, lambda text: self._alone(replace(piece, text=text)) <= room)
+        )
 
     def _settle(self) -> None:
         """Count the whole prompt, and drop the last pieces until it holds to the window and the budget."""
@@ -257,5 +263,3 @@ class _Packing:
         free = self.room - self.used
         # The running sum is a guide: what it would have let in, the exact count did not.
         return f"no room: needs {max(self.selection.cost(piece), free + 1)} tokens, {free} free"
-
-

@@ -37,7 +37,9 @@ class Searcher:
     def search(self, question: str, k: int = 10) -> Hits:
         """The k best chunks for a question, best first. Raises PinciteError for an empty question."""
         if not question.strip():
-            raise PinciteError("the question is empty.", 'Ask something: pincite ask "How many days of leave do I get?"')
+            raise PinciteError(
+                "the question is empty.", 'Ask something: pincite ask "How many days of leave do I get?"'
+            )
         took = {}
         depth = max(DEPTH, k)
         started = time.perf_counter()
@@ -97,4 +99,3 @@ def searcher(library: Library, embedder: str = "") -> Searcher:
         kept = Searcher(library, opened)
         library.kept["searcher"] = kept
     return kept
-

@@ -320,7 +320,9 @@ def _local(model: str, path: Path) -> TokenizerCounter:
 
     file = path / "tokenizer.json" if path.is_dir() else path
     if not file.is_file():
-        raise PinciteError(f"There is no tokenizer at {file}.", "Give the model's tokenizer.json, or the folder that holds it.")
+        raise PinciteError(
+            f"There is no tokenizer at {file}.", "Give the model's tokenizer.json, or the folder that holds it."
+        )
     return TokenizerCounter(model or str(file), file, chat_template.find(file.parent))
 
 
@@ -330,7 +332,9 @@ def _loaded(file: Path) -> tokenizers.Tokenizer:
     try:
         tokenizer = tokenizers.Tokenizer.from_file(str(file))
     except Exception as error:  # tokenizers raises nothing narrower
-        raise PinciteError(f"The tokenizer in {file} can't be read: {error}.", "It must be a tokenizer.json of the tokenizers library.") from error
+        raise PinciteError(
+            f"The tokenizer in {file} can't be read: {error}.", "It must be a tokenizer.json of the tokenizers library."
+        ) from error
     # The file may carry the training's limits: a count must not stop at them.
     tokenizer.no_truncation()
     tokenizer.no_padding()

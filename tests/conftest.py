@@ -75,5 +75,10 @@ def pincite(walled: dict[str, str], company: Path, tmp_path: Path) -> Pincite:
 
 def _move_home(patch: pytest.MonkeyPatch, home: Path) -> None:
     patch.setenv("HOME", str(home))
-    for name, folder in {"DATA": ".local/share", "CONFIG": ".config", "CACHE": ".cache", "STATE": ".local/state"}.items():
+    for name, folder in {
+        "DATA": ".local/share",
+        "CONFIG": ".config",
+        "CACHE": ".cache",
+        "STATE": ".local/state",
+    }.items():
         patch.setenv(f"XDG_{name}_HOME", str(home / folder))

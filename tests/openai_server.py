@@ -138,7 +138,9 @@ class ChatServer:
             pytest.skip(f"this machine does not reach itself on 127.0.0.1: {error.strerror}")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
@@ -218,7 +220,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _has_key(self) -> bool:
         allowed = self._chat.key is None or self.headers.get("Authorization") == f"Bearer {self._chat.key}"
         if not allowed:
-            self._json(401, failure(f"Incorrect API key provided: {self.headers.get('Authorization')}.", "invalid_api_key"))
+            self._json(
+                401, failure(f"Incorrect API key provided: {self.headers.get('Authorization')}.", "invalid_api_key")
+            )
         return allowed
 
     def _answer(self, body: Mapping[str, Any], tokens: int, dialect: _OpenAI | _Ollama, most: int) -> None:
@@ -289,7 +293,9 @@ class _OpenAI:
     stream_type = "text/event-stream"
 
     def unknown_model(self) -> dict[str, Any]:
-        return failure(f"The model `{self.body['model']}` does not exist or you do not have access to it.", "model_not_found")
+        return failure(
+            f"The model `{self.body['model']}` does not exist or you do not have access to it.", "model_not_found"
+        )
 
     def overflow(self, window: int, most: int) -> dict[str, Any]:
         return failure(
@@ -301,7 +307,9 @@ class _OpenAI:
     def whole(self, text: str, say: Say) -> dict[str, Any]:
         message = {"role": "assistant", "content": text}
         choices = [{"index": 0, "message": message, "finish_reason": say.finish}]
-        return {**self._head("chat.completion"), "choices": choices} | ({"usage": self._usage(text)} if say.usage else {})
+        return {**self._head("chat.completion"), "choices": choices} | (
+            {"usage": self._usage(text)} if say.usage else {}
+        )
 
     def piece(self, word: str) -> bytes:
         return self._event([{"index": 0, "delta": {"content": word}, "finish_reason": None}])
@@ -317,7 +325,11 @@ class _OpenAI:
         return {"prompt_tokens": self.tokens, "completion_tokens": said, "total_tokens": self.tokens + said}
 
     def _event(self, choices: list[Any], **more: Any) -> bytes:
-        return b"data: " + json.dumps({**self._head("chat.completion.chunk"), "choices": choices, **more}).encode() + b"\n\n"
+        return (
+            b"data: "
+            + json.dumps({**self._head("chat.completion.chunk"), "choices": choices, **more}).encode()
+            + b"\n\n"
+        )
 
     def _head(self, kind: str) -> dict[str, Any]:
         return {"id": "chatcmpl-1", "object": kind, "created": 1767225600, "model": self.body["model"]}
@@ -335,7 +347,9 @@ class _Ollama:
         return {"error": f"model '{self.body['model']}' not found"}
 
     def overflow(self, window: int, most: int) -> dict[str, Any]:
-        return {"error": f"the prompt of {self.tokens} tokens and {most} to answer exceed the context length of {window} tokens"}
+        return {
+            "error": f"the prompt of {self.tokens} tokens and {most} to answer exceed the context length of {window} tokens"
+        }
 
     def whole(self, text: str, say: Say) -> dict[str, Any]:
         return self._line(text, done=True, text=text, say=say)

@@ -53,7 +53,12 @@ class Pincite:
     library: Path
 
     def __call__(
-        self, *arguments: object, code: int = 0, stdin: str | bytes = b"", before: Sequence[str] = (), **environment: str
+        self,
+        *arguments: object,
+        code: int = 0,
+        stdin: str | bytes = b"",
+        before: Sequence[str] = (),
+        **environment: str,
     ) -> Ended:
         """Run with these arguments; `before` is a command that starts it, `environment` is added to the process's own."""
         given = stdin.encode() if isinstance(stdin, str) else stdin
@@ -62,7 +67,9 @@ class Pincite:
             capture_output=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         made = Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
-        assert made.code == code, f"{arguments}: exit code {made.code}, not {code}\n{made.out[-2000:]}\n{made.err[-2000:]}"
+        assert made.code == code, (
+            f"{arguments}: exit code {made.code}, not {code}\n{made.out[-2000:]}\n{made.err[-2000:]}"
+        )
         assert "Traceback" not in made.err, made.err
         assert "\x1b" not in made.out + made.err, f"a terminal would obey: {made}"
         return made
@@ -77,7 +84,13 @@ class Pincite:
     def command(self, *arguments: object, before: Sequence[str] = ()) -> list[Any]:
         name, *rest = arguments or ("--help",)
         library = () if str(name).startswith("-") else ("--library", str(self.library))
-        return [*before, str(SCRIPT), str(name), *library, *(one if isinstance(one, bytes) else str(one) for one in rest)]
+        return [
+            *before,
+            str(SCRIPT),
+            str(name),
+            *library,
+            *(one if isinstance(one, bytes) else str(one) for one in rest),
+        ]
 
     def error(self, *arguments: object, code: int = 1, **more: Any) -> str:
         """Run what must fail: nothing on stdout, and the one line that stderr must hold."""

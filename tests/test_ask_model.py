@@ -94,7 +94,12 @@ def _on_terminal(pincite: Pincite, *arguments: object) -> tuple[list[str], int]:
     """Run with stdout on a terminal; the pieces that came, and the exit code."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        pincite.command(*arguments), cwd=pincite.folder, env=pincite.environment, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL
+        pincite.command(*arguments),
+        cwd=pincite.folder,
+        env=pincite.environment,
+        stdout=theirs,
+        stderr=theirs,
+        stdin=subprocess.DEVNULL,
     )
     os.close(theirs)
     pieces = []
@@ -136,7 +141,10 @@ def test_a_server_that_is_not_there_or_not_known_is_told_in_one_line(pincite: Pi
         port = taken.getsockname()[1]
         error = pincite.error("ask", QUESTION, "--llm", f"http://127.0.0.1:{port}/v1", "--model", "tiny")
         assert error.startswith(f"nothing answers at 127.0.0.1:{port}. Start the server")
-    assert pincite.error("ask", QUESTION, "--llm", "openai/gpt-4o") == "openai/gpt-4o needs a key. Set OPENAI_API_KEY to it."
+    assert (
+        pincite.error("ask", QUESTION, "--llm", "openai/gpt-4o")
+        == "openai/gpt-4o needs a key. Set OPENAI_API_KEY to it."
+    )
     assert "not a model that Pincite knows how to reach" in pincite.error("ask", QUESTION, "--llm", "nonsense")
 
 
@@ -166,7 +174,11 @@ def test_what_a_model_says_is_checked_whatever_it_says(pincite: Pincite) -> None
     assert any("99" in note for note in with_invention["notes"]), with_invention["notes"]
     assert _cited(with_falsehood), with_falsehood
     assert all(status != "quote found" for _, _, status in _cited(with_falsehood)), with_falsehood
-    assert (nothing["status"], nothing["answer"], nothing["citations"]) == ("not found", "Not found in your documents.", [])
+    assert (nothing["status"], nothing["answer"], nothing["citations"]) == (
+        "not found",
+        "Not found in your documents.",
+        [],
+    )
     assert list(crashed) == ["id", "question", "error"]
     assert "failed to answer (500: Crashed.), 3 times." in crashed["error"]
     assert batch.err.startswith("pincite: stdin: 1 question could not be answered.")

@@ -22,9 +22,13 @@ RIGHT = "New employees get 25 days of paid leave each year"
 SOUND = "sound: 4 documents, 6 chunks\n"
 # Root may read and write everything; without these two rights it is like anyone else.
 RIGHTS = "-dac_override,-dac_read_search"
-AS_ANYONE = ("setpriv", f"--bounding-set={RIGHTS}", f"--inh-caps={RIGHTS}") if os.name == "posix" and os.geteuid() == 0 else ()
+AS_ANYONE = (
+    ("setpriv", f"--bounding-set={RIGHTS}", f"--inh-caps={RIGHTS}") if os.name == "posix" and os.geteuid() == 0 else ()
+)
 
-needs_rights = pytest.mark.skipif(bool(AS_ANYONE) and not shutil.which("setpriv"), reason="root without setpriv may read everything")
+needs_rights = pytest.mark.skipif(
+    bool(AS_ANYONE) and not shutil.which("setpriv"), reason="root without setpriv may read everything"
+)
 
 
 @pytest.fixture
@@ -46,7 +50,15 @@ def test_what_is_not_there_is_told_and_makes_no_library(asked: Pincite) -> None:
     assert not none.library.exists()
     assert none.error("search", "leave") == f"{none.library}: there is no library here. Make one: pincite ingest PATH"
     assert asked.error("ingest", "nosuch") == missing
-    for command in (("list",), ("status",), ("verify",), ("rebuild",), ("ask", "leave"), ("remove", "x"), ("show", "x")):
+    for command in (
+        ("list",),
+        ("status",),
+        ("verify",),
+        ("rebuild",),
+        ("ask", "leave"),
+        ("remove", "x"),
+        ("show", "x"),
+    ):
         assert "there is no library here" in none.error(*command)
 
 
@@ -84,7 +96,9 @@ def test_rubbish_fails_file_by_file_and_the_good_ones_are_read(pincite: Pincite)
     assert reasons["mixed/blank.txt"] == "has no text in it"
     told = [line for line in report.err.splitlines() if line.startswith("failed: ")]
     assert len(told) == len(reasons) == 12
-    assert "failed: mixed/locked.pdf is protected by a password. Save a copy without the password and ingest that." in told
+    assert (
+        "failed: mixed/locked.pdf is protected by a password. Save a copy without the password and ingest that." in told
+    )
     again = fresh("ingest", "mixed", code=3)
     assert "0 new, 1 unchanged, 12 failed" in again.err
     assert "locked.pdf is protected by a password" in fresh("status", "--failed").out
@@ -218,7 +232,10 @@ def test_a_window_too_small_and_settings_that_are_wrong(asked: Pincite) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     assert "the settings file can't be read" in asked.error("list")
     file.unlink()
-    assert asked.error("list", PINCITE_WINDOW="many") == "the environment: window can't be 'many'. It takes a whole number above 0."
+    assert (
+        asked.error("list", PINCITE_WINDOW="many")
+        == "the environment: window can't be 'many'. It takes a whole number above 0."
+    )
 
 
 # Libraries
@@ -239,7 +256,9 @@ def _page(file: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_rubbish, _page, pytest.param(_cut, marks=pytest.mark.slow)])
-def test_a_damaged_library_says_so_and_is_made_anew_from_the_documents(pincite: Pincite, company: Path, damage: object) -> None:
+def test_a_damaged_library_says_so_and_is_made_anew_from_the_documents(
+    pincite: Pincite, company: Path, damage: object
+) -> None:
     assert callable(damage)
     damage(pincite.library / "library.sqlite3")
     before = (pincite.library / "library.sqlite3").read_bytes()
@@ -258,7 +277,9 @@ def test_a_library_file_that_is_gone_takes_its_indexes_with_it(pincite: Pincite,
     file = pincite.library / "library.sqlite3"
     if how == "emptied":
         os.truncate(file, 0)
-        assert "there is nothing in the library's file. Make one: pincite ingest PATH" in pincite.error("search", "leave")
+        assert "there is nothing in the library's file. Make one: pincite ingest PATH" in pincite.error(
+            "search", "leave"
+        )
     else:
         file.unlink()
         assert "there is no library here" in pincite.error("search", "leave")
@@ -266,7 +287,9 @@ def test_a_library_file_that_is_gone_takes_its_indexes_with_it(pincite: Pincite,
     (pincite.folder / "other.txt").write_text("The zebras live behind the warehouse.", encoding="utf-8")
     pincite("ingest", "other.txt")
     hits = pincite("search", "paid leave", "--json").json["hits"]
-    assert [(hit["document"], list(hit["ranks"])) for hit in hits] == [("other.txt", ["dense"])], "only by meaning, as it has no such word"
+    assert [(hit["document"], list(hit["ranks"])) for hit in hits] == [("other.txt", ["dense"])], (
+        "only by meaning, as it has no such word"
+    )
     assert pincite("verify").err == "sound: 1 documents, 1 chunks\n"
 
 
@@ -298,7 +321,14 @@ def test_a_library_that_may_only_be_read_is_read(asked: Pincite, company: Path) 
         path.chmod(0o555 if path.is_dir() else 0o444)
     asked.library.chmod(0o555)
     before = sorted((path.name, path.stat().st_mtime_ns) for path in asked.library.rglob("*"))
-    for command in (("search", "leave"), ("pack", "leave"), ("list",), ("status",), ("show", "handbook.md"), ("ingest", company / "docs", "--dry-run")):
+    for command in (
+        ("search", "leave"),
+        ("pack", "leave"),
+        ("list",),
+        ("status",),
+        ("show", "handbook.md"),
+        ("ingest", company / "docs", "--dry-run"),
+    ):
         asked(*command, before=AS_ANYONE)
     assert RIGHT in asked("ask", QUESTION, before=AS_ANYONE).out
     assert asked("verify", before=AS_ANYONE).err == SOUND
@@ -315,7 +345,10 @@ def test_places_that_are_no_library(pincite: Pincite, company: Path) -> None:
     file = company / "docs" / "handbook.md"
     on_file = pincite.of(file)
     for command in (("search", "leave"), ("ingest", company / "docs")):
-        assert on_file.error(*command) == f"{file}: that is a file, and a library is a folder. Name another with --library."
+        assert (
+            on_file.error(*command)
+            == f"{file}: that is a file, and a library is a folder. Name another with --library."
+        )
     other = pincite.folder / "other"
     other.mkdir()
     with sqlite3.connect(other / "library.sqlite3") as connection:
@@ -375,7 +408,9 @@ def small_disk(pincite: Pincite) -> Iterator[Path]:
     """A disk of one megabyte."""
     place = pincite.folder / "disk"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True, check=False
+    ).returncode:
         pytest.skip("no right to mount a small disk")
     try:
         yield place

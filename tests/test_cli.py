@@ -31,7 +31,18 @@ def _shape(value: Any, shape: Any, at: str = "") -> None:
 
 SEARCH = {
     "question": str,
-    "hits": [{"rank": int, "score": float, "document": str, "where": dict, "start": int, "end": int, "text": str, "ranks": dict}],
+    "hits": [
+        {
+            "rank": int,
+            "score": float,
+            "document": str,
+            "where": dict,
+            "start": int,
+            "end": int,
+            "text": str,
+            "ranks": dict,
+        }
+    ],
     "took_ms": dict,
 }
 PACK = {
@@ -62,7 +73,11 @@ def test_search_prints_hits_whose_offsets_are_code_points_of_the_text_shown(pinc
     # The second hit stands behind an emoji: in UTF-16 or bytes its offsets would be others.
     sick = next(hit for hit in pincite("search", "sick leave note", "--json").json["hits"] if "doctor" in hit["text"])
     shown = pincite("show", "handbook.md", "--text").out
-    assert shown[sick["start"] : sick["end"]] == sick["text"] == "Sick leave\n\nA doctor's note is needed after three days of sickness."
+    assert (
+        shown[sick["start"] : sick["end"]]
+        == sick["text"]
+        == "Sick leave\n\nA doctor's note is needed after three days of sickness."
+    )
 
 
 def test_search_for_a_person_names_document_page_and_words(pincite: Pincite) -> None:
@@ -94,7 +109,11 @@ def test_ask_answers_with_a_citation_that_can_be_sliced(pincite: Pincite) -> Non
     assert (asked.json["status"], asked.json["model"], asked.json["usage"]) == ("answered", "built-in", {})
     assert "25 days of paid leave" in asked.json["answer"]
     citation = asked.json["citations"][0]
-    assert (citation["document"], citation["where"], citation["status"]) == ("docs/handbook.md", {"heading": ["Leave"]}, "quote found")
+    assert (citation["document"], citation["where"], citation["status"]) == (
+        "docs/handbook.md",
+        {"heading": ["Leave"]},
+        "quote found",
+    )
     assert pincite("show", "docs/handbook.md", "--text").out[citation["start"] : citation["end"]] == citation["quote"]
     said = pincite("ask", "What is the travel allowance per day?")
     assert said.out == (
@@ -201,13 +220,17 @@ def test_ingest_skips_what_is_unchanged_replaces_what_changed_and_prunes(pincite
     pruned = fresh("ingest", "docs", "--prune", "--json")
     assert (pruned.json["removed"], pruned.json["vanished"]) == (["docs/travel.pdf"], [])
     assert [entry["source"] for entry in fresh("list", "--json").json] == sorted(set(after) - {"docs/travel.pdf"})
-    assert "travel" not in fresh("search", "travel allowance", "--json").out.replace('"question": "travel allowance"', "")
+    assert "travel" not in fresh("search", "travel allowance", "--json").out.replace(
+        '"question": "travel allowance"', ""
+    )
     assert fresh("verify").err == "sound: 4 documents, 5 chunks\n"
 
 
 def test_include_and_exclude_choose_by_name_and_by_folder(pincite: Pincite, company: Path) -> None:
     def chosen(*options: str) -> list[str]:
-        found: list[str] = pincite.of(pincite.folder / "none")("ingest", company / "docs", "--dry-run", "--json", *options).json["new"]
+        found: list[str] = pincite.of(pincite.folder / "none")(
+            "ingest", company / "docs", "--dry-run", "--json", *options
+        ).json["new"]
         return found
 
     assert chosen("--include", "*.md", "--include", "*.csv") == ["docs/handbook.md", "docs/sub/prices.csv"]
@@ -224,7 +247,9 @@ def test_documents_of_one_name_in_two_folders_stay_apart(pincite: Pincite) -> No
     other = str(pincite.folder / "there" / "docs" / "same.txt")
     assert pincite("show", "docs/same.txt", "--text").out == "This one lies here.\n"
     assert pincite("show", other, "--text").out == "This one lies there.\n"
-    assert pincite("show", "there/docs/same.txt", "--text").out == "This one lies there.\n", "a path is known from where one stands"
+    assert pincite("show", "there/docs/same.txt", "--text").out == "This one lies there.\n", (
+        "a path is known from where one stands"
+    )
     assert "more than one document is called so" in pincite.error("show", "same.txt")
     assert json.loads(pincite("remove", "docs/same.txt", "--json").out) == {"removed": ["docs/same.txt"]}
     assert pincite("ingest", "there/docs", "--json").json["unchanged"] == 1
@@ -238,7 +263,20 @@ def test_list_show_and_status_tell_what_is_there(pincite: Pincite, company: Path
     ]  # fmt: skip
     assert listed.err == ""
     entry = pincite("list", "--json").json[1]
-    keys = ["id", "source", "title", "media_type", "language", "pages", "chunks", "size", "sha256", "added", "location", "notes"]
+    keys = [
+        "id",
+        "source",
+        "title",
+        "media_type",
+        "language",
+        "pages",
+        "chunks",
+        "size",
+        "sha256",
+        "added",
+        "location",
+        "notes",
+    ]
     assert list(entry) == keys
     assert entry["location"] == str(company / "docs" / "handbook.md")
     shown = pincite("show", "handbook.md", "--json").json
@@ -260,7 +298,10 @@ def test_remove_verify_and_rebuild(pincite: Pincite, company: Path) -> None:
     assert pincite("verify").err == "sound: 4 documents, 6 chunks\n", "one name that fits none removes nothing"
     assert pincite("remove", "handbook.md", "travel.pdf").err == "removed docs/handbook.md\nremoved docs/travel.pdf\n"
     assert (company / "docs" / "handbook.md").exists()
-    assert {hit["document"] for hit in pincite("search", QUESTION, "--json").json["hits"]} == {"docs/canteen.txt", "docs/sub/prices.csv"}
+    assert {hit["document"] for hit in pincite("search", QUESTION, "--json").json["hits"]} == {
+        "docs/canteen.txt",
+        "docs/sub/prices.csv",
+    }
     assert pincite("rebuild").err == "rebuilt from 2 chunks\n"
     assert pincite("verify", "--json").json == {"problems": []}
 

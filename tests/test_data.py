@@ -41,7 +41,9 @@ def at(question: dict[str, object]) -> str:
     """The text of the page, slide, sheet and row that the question names; the whole document when it names none."""
     named = {field: question[field] for field in ("page", "slide", "sheet", "row") if question.get(field) is not None}
     found = document(str(question["document"]))
-    blocks = [block for block in found.blocks if all(getattr(block.where, field) == value for field, value in named.items())]
+    blocks = [
+        block for block in found.blocks if all(getattr(block.where, field) == value for field, value in named.items())
+    ]
     return "\n".join(found.text[block.start : block.end] for block in blocks)
 
 
@@ -78,7 +80,11 @@ def test_pages_are_many() -> None:
 
 
 def test_every_file_is_a_document_or_left_out_on_purpose() -> None:
-    odd = [path for path in DATA.rglob("*") if path.is_file() and not supported(path.name) and "__pycache__" not in path.parts]
+    odd = [
+        path
+        for path in DATA.rglob("*")
+        if path.is_file() and not supported(path.name) and "__pycache__" not in path.parts
+    ]
     assert {path.suffix for path in odd} == {".jsonl", ".py", ".source"}
     assert not [path for path in FILES.values() if SOURCES in path.parents]
     assert sum(path.stat().st_size for path in DATA.rglob("*") if path.is_file()) < 2_000_000

@@ -44,7 +44,9 @@ def test_the_gold_page_is_packed_and_the_gold_answer_said(company: Library) -> N
     # Every citation can be checked by slicing.
     for answer in answers:
         for citation in answer.citations:
-            text = company.document(next(p.document_id for p in answer.pack.passages if p.number == citation.number)).text
+            text = company.document(
+                next(p.document_id for p in answer.pack.passages if p.number == citation.number)
+            ).text
             assert (citation.status, text[citation.start : citation.end]) == ("quote found", citation.quote)
 
 

@@ -14,7 +14,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).parents[1]
-QUESTIONS = [json.loads(line) for line in (REPOSITORY / "data" / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
+QUESTIONS = [
+    json.loads(line) for line in (REPOSITORY / "data" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+]
 
 
 def make(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -39,8 +41,12 @@ def test_demo_ends_in_three_right_cited_answers(walled: dict[str, str], tmp_path
     assert {question["kind"] for question in gold.values()} == {"text", "table"}
     for question, answer in asked.items():
         assert any(words in answer for words in gold[question]["answers"]), f"{question}\n{answer}"
-        place = "".join(f"(?=.*, {name} {gold[question][name]}, )" for name in ("page", "sheet", "row") if gold[question].get(name))
-        assert re.search(rf"^\[\d\] {place}.*{re.escape(gold[question]['document'])}, ", answer, re.M), f"{question}\n{answer}"
+        place = "".join(
+            f"(?=.*, {name} {gold[question][name]}, )" for name in ("page", "sheet", "row") if gold[question].get(name)
+        )
+        assert re.search(rf"^\[\d\] {place}.*{re.escape(gold[question]['document'])}, ", answer, re.M), (
+            f"{question}\n{answer}"
+        )
     assert not (tmp_path / "mine").exists()
 
 
@@ -57,7 +63,13 @@ def test_another_python_is_asked_for_when_this_one_is_too_old(tmp_path: Path) ->
     old = tmp_path / "old"
     old.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     old.chmod(0o755)
-    ended = make("demo", f"INSTALLED={tmp_path / 'installed'}", f"VENV={tmp_path / 'venv'}", f"PYTHON={old}", environment=dict(os.environ))
+    ended = make(
+        "demo",
+        f"INSTALLED={tmp_path / 'installed'}",
+        f"VENV={tmp_path / 'venv'}",
+        f"PYTHON={old}",
+        environment=dict(os.environ),
+    )
     assert ended.returncode != 0
     assert "Python 3.11 or newer" in ended.stderr
     assert not (tmp_path / "venv").exists()
@@ -66,9 +78,14 @@ def test_another_python_is_asked_for_when_this_one_is_too_old(tmp_path: Path) ->
 def test_every_dependency_is_pinned_to_a_version_that_it_allows() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pins = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines if not line.startswith("#"))}
+    pins = {
+        canonicalize_name(name): version
+        for name, _, version in (line.partition("==") for line in lines if not line.startswith("#"))
+    }
     assert [f"{name}=={version}" for name, version in pins.items() if "+" in version or not version] == []
     optional = project["optional-dependencies"]
-    wanted = [Requirement(text) for text in (*project["dependencies"], *optional["test"], *optional["ollama"], "torch>=2")]
+    wanted = [
+        Requirement(text) for text in (*project["dependencies"], *optional["test"], *optional["ollama"], "torch>=2")
+    ]
     unpinned = [str(one) for one in wanted if pins.get(canonicalize_name(one.name), "0") not in one.specifier]
     assert unpinned == []

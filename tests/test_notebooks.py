@@ -22,7 +22,9 @@ ABSOLUTE = re.compile(r"(?<![\w<./:])/(?:home|root|tmp|Users|var|opt|usr|private
 def shown(cell: nbformat.NotebookNode) -> str:
     """All that a cell put on the page: printed text, plain values, HTML."""
     outputs = cell.get("outputs", [])
-    return "\n".join(str(part) for output in outputs for part in (output.get("text", ""), *output.get("data", {}).values()))
+    return "\n".join(
+        str(part) for output in outputs for part in (output.get("text", ""), *output.get("data", {}).values())
+    )
 
 
 def cell_with(notebook: nbformat.NotebookNode, source: str) -> nbformat.NotebookNode:
@@ -32,7 +34,11 @@ def cell_with(notebook: nbformat.NotebookNode, source: str) -> nbformat.Notebook
 
 def execute(path: Path, environment: dict[str, str], folder: Path) -> nbformat.NotebookNode:
     """Run a notebook where it lies, by a kernel of this very Python."""
-    spec = {"argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "this", "language": "python"}
+    spec = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "this",
+        "language": "python",
+    }
     kernel = folder / "kernels" / "this"
     kernel.mkdir(parents=True)
     (kernel / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
@@ -43,7 +49,11 @@ def execute(path: Path, environment: dict[str, str], folder: Path) -> nbformat.N
         patch.setenv("JUPYTER_RUNTIME_DIR", runtime)
         transport = Config({"KernelManager": {"transport": "ipc", "ip": f"{runtime}/kernel"}})
         client = NotebookClient(
-            notebook, kernel_name="this", timeout=240, resources={"metadata": {"path": str(path.parent)}}, config=transport
+            notebook,
+            kernel_name="this",
+            timeout=240,
+            resources={"metadata": {"path": str(path.parent)}},
+            config=transport,
         )
         client.execute(env=environment)
     return notebook
@@ -90,8 +100,16 @@ def check_quickstart(notebook: nbformat.NotebookNode) -> None:
     assert "10900" in table
     assert "Not found in your documents." in shown(cell_with(notebook, "football"))
     windows = shown(cell_with(notebook, "for window in"))
-    counts = [(int(tokens.replace(",", "")), int(number), gold) for tokens, number, gold in re.findall(r"^([\d,]+) tokens: (\d+) passages, .*: (\w+)$", windows, re.M)]
-    assert [(tokens, gold) for tokens, _, gold in counts] == [(512, "True"), (1024, "True"), (2048, "True"), (4096, "True")], counts
+    counts = [
+        (int(tokens.replace(",", "")), int(number), gold)
+        for tokens, number, gold in re.findall(r"^([\d,]+) tokens: (\d+) passages, .*: (\w+)$", windows, re.M)
+    ]
+    assert [(tokens, gold) for tokens, _, gold in counts] == [
+        (512, "True"),
+        (1024, "True"),
+        (2048, "True"),
+        (4096, "True"),
+    ], counts
     passages = [number for _, number, _ in counts]
     assert passages == sorted(passages) and passages[0] < passages[-1], counts
     assert [f"= {tokens:,} tokens</small>" in windows for tokens in (512, 1024, 2048, 4096)] == [True] * 4

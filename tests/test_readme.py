@@ -36,7 +36,9 @@ def say(messages: Sequence[Mapping[str, str]]) -> str:
 
 def models(shown: Sequence[Command]) -> list[str]:
     """The names of the models that the commands ask."""
-    named = [after for one in shown for before, after in pairwise(shlex.split(one.text)) if before in ("--llm", "--model")]
+    named = [
+        after for one in shown for before, after in pairwise(shlex.split(one.text)) if before in ("--llm", "--model")
+    ]
     named += [value for one in shown for value in re.findall(r"PINCITE_(?:LLM|MODEL)=(\S+)", one.text)]
     return [re.sub(r"^(?:openai|ollama)/", "", name) for name in named] or ["tiny"]
 
@@ -62,7 +64,9 @@ def test_only_installing_is_not_run() -> None:
     assert [command for command in left_out if not command.installs] == []
 
 
-@pytest.mark.parametrize("command", [command for command in SHOWN if command.installs], ids=lambda command: command.text)
+@pytest.mark.parametrize(
+    "command", [command for command in SHOWN if command.installs], ids=lambda command: command.text
+)
 def test_what_is_installed_is_there(command: Command) -> None:
     look_up(command, REPOSITORY)
 
@@ -86,12 +90,22 @@ def check(command: Command, printed: str, status: int) -> None:
         assert matches(command.output, printed), f"{told}\nshows\n{command.output}\nprints\n{printed}"
 
 
-def run_python(python: Sequence[Block], folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def run_python(
+    python: Sequence[Block], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     """Run blocks in order in one namespace; tracebacks name the lines of the page."""
     script = folder.parent / f"{folder.name}.py"
     runs = [f"exec(compile({chr(10) * block.line + block.text!r}, 'README.md', 'exec'), names)" for block in python]
     script.write_text("\n".join(["names = {'__name__': 'readme'}", *runs]), encoding="utf-8")
-    return subprocess.run([sys.executable, script], cwd=folder, env=dict(environment), capture_output=True, text=True, check=False, timeout=240)
+    return subprocess.run(
+        [sys.executable, script],
+        cwd=folder,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
 
 
 # The checker itself: a page that tells a lie is caught.
@@ -137,7 +151,15 @@ def test_a_true_page_passes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("shown", "printed"),
-    [("a b", "a c"), ("a", "a\nb"), ("a\n...\nc", "a\nb"), ("", "a"), ("[1] page 8", "[1] page 9"), ("a ... c", "a b\nc d"), ("1 s", "1 m")],
+    [
+        ("a b", "a c"),
+        ("a", "a\nb"),
+        ("a\n...\nc", "a\nb"),
+        ("", "a"),
+        ("[1] page 8", "[1] page 9"),
+        ("a ... c", "a b\nc d"),
+        ("1 s", "1 m"),
+    ],
 )
 def test_a_lie_is_caught(shown: str, printed: str) -> None:
     assert not matches(shown, printed)

@@ -82,19 +82,38 @@ def test_modules_and_functions_are_short(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= LONGEST_MODULE
     functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    assert {node.name: length for node in functions if (length := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION} == {}
+    assert {
+        node.name: length
+        for node in functions
+        if (length := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION
+    } == {}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_call_takes_names_that_nobody_reads(path: Path) -> None:
     """No `**anything` in a function that others call, but in commands, where click checks the names."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    public = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")]
+    public = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
+    ]
     loose = [node.name for node in public if node.args.kwarg is not None]
     assert loose == [] or name_of(path).endswith(".cli"), loose
 
 
-HEAVY = ["numpy", "torch", "faiss", "tantivy", "openvino", "llama_index", "transformers", "sentence_transformers", "pandas", "lxml"]
+HEAVY = [
+    "numpy",
+    "torch",
+    "faiss",
+    "tantivy",
+    "openvino",
+    "llama_index",
+    "transformers",
+    "sentence_transformers",
+    "pandas",
+    "lxml",
+]
 HELP = f"""
 import sys
 from query.cli import pincite

@@ -18,7 +18,16 @@ from itertools import pairwise
 from pathlib import Path
 
 _FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.M | re.S)
-_INSTALLS = ("git clone ", "make ", "cd pincite", "pip install ", "python3 -m venv ", "python -m venv ", "source .venv/", ". .venv/")
+_INSTALLS = (
+    "git clone ",
+    "make ",
+    "cd pincite",
+    "pip install ",
+    "python3 -m venv ",
+    "python -m venv ",
+    "source .venv/",
+    ". .venv/",
+)
 _SECONDS = re.compile(r"\b\d+(?:\.\d+)? (m?s)\b")
 _DONE = "the command has ended with"
 
@@ -52,7 +61,8 @@ class Command:
 def blocks(page: str) -> list[Block]:
     """The fenced blocks of a page, in order."""
     return [
-        Block(tuple(found["info"].split()), found["body"], page.count("\n", 0, found.start()) + 1) for found in _FENCE.finditer(page)
+        Block(tuple(found["info"].split()), found["body"], page.count("\n", 0, found.start()) + 1)
+        for found in _FENCE.finditer(page)
     ]
 
 
@@ -65,7 +75,9 @@ def commands(block: Block) -> list[Command]:
             found.append(Command(_without_comment(line[2:]), "", number))
         elif found and found[-1].text.endswith("\\") and not found[-1].output:
             last = found.pop()
-            found.append(Command(f"{last.text[:-1].rstrip()} {line.removeprefix('> ').strip()}", last.output, last.line))
+            found.append(
+                Command(f"{last.text[:-1].rstrip()} {line.removeprefix('> ').strip()}", last.output, last.line)
+            )
         elif shown and found:
             last = found.pop()
             found.append(Command(last.text, f"{last.output}{line}\n", last.line))
@@ -98,10 +110,16 @@ def look_up(command: Command, repository: Path) -> None:
         assert not missing, f"line {command.line}: {command.text}: the Makefile has no {missing}"
     elif words[:2] == ["pip", "install"]:
         project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        extras = {extra.strip() for word in named for group in re.findall(r"\[([^]]*)\]", word) for extra in group.split(",")}
-        assert extras <= set(project["optional-dependencies"]), f"line {command.line}: {command.text}: there is no such extra"
+        extras = {
+            extra.strip() for word in named for group in re.findall(r"\[([^]]*)\]", word) for extra in group.split(",")
+        }
+        assert extras <= set(project["optional-dependencies"]), (
+            f"line {command.line}: {command.text}: there is no such extra"
+        )
         for option, file in pairwise(words):
-            assert option not in ("-c", "-r") or (repository / file).is_file(), f"line {command.line}: there is no {file}"
+            assert option not in ("-c", "-r") or (repository / file).is_file(), (
+                f"line {command.line}: there is no {file}"
+            )
 
 
 class Shell:

@@ -128,7 +128,9 @@ def _show(slide: Slide, part: Part) -> None:
             _box(slide, items, below, bullet=True)
         case Table(header, rows):
             height = Inches(0.5 * (len(rows) + 1))
-            shape = slide.shapes.add_table(len(rows) + 1, len(header), Inches(0.8), below + Inches(0.1), Inches(11.7), height)
+            shape = slide.shapes.add_table(
+                len(rows) + 1, len(header), Inches(0.8), below + Inches(0.1), Inches(11.7), height
+            )
             for line, row in enumerate((header, *rows)):
                 for column, text in enumerate(row):
                     cell = shape.table.cell(line, column)

@@ -53,8 +53,12 @@ HEADINGS = {
 COVER = {
     "company": ParagraphStyle("company", fontName="Helvetica-Bold", fontSize=12, textColor=ACCENT, spaceAfter=70 * mm),
     "title": ParagraphStyle("title", fontName="Helvetica-Bold", fontSize=34, leading=40, textColor=INK, spaceAfter=10),
-    "subtitle": ParagraphStyle("subtitle", fontName="Helvetica", fontSize=14, leading=20, textColor=INK, spaceAfter=40 * mm),
-    "imprint": ParagraphStyle("imprint", parent=BODY, fontName="Helvetica", fontSize=9.5, leading=14, alignment=TA_RIGHT),
+    "subtitle": ParagraphStyle(
+        "subtitle", fontName="Helvetica", fontSize=14, leading=20, textColor=INK, spaceAfter=40 * mm
+    ),
+    "imprint": ParagraphStyle(
+        "imprint", parent=BODY, fontName="Helvetica", fontSize=9.5, leading=14, alignment=TA_RIGHT
+    ),
 }
 
 
@@ -160,7 +164,9 @@ def _flowable(part: Part) -> Flowable:
         case Items(items, ordered):
             kind = {"bulletType": "1", "bulletFormat": "%s."} if ordered else {"bulletType": "bullet", "start": "•"}
             entries = [Text(_marked(item), ENTRY) for item in items]
-            return ListFlowable(entries, leftIndent=18, bulletFontName="Times-Roman", bulletFontSize=11.5, spaceAfter=7, **kind)
+            return ListFlowable(
+                entries, leftIndent=18, bulletFontName="Times-Roman", bulletFontSize=11.5, spaceAfter=7, **kind
+            )
         case Table():
             return _table(part)
         case _:
@@ -172,7 +178,9 @@ def _table(part: Table) -> TableFlowable:
     cells = [[Text(_marked(cell), head) for cell in part.header]]
     cells += [[Text(_marked(cell), CELL) for cell in row] for row in part.rows]
     # Columns share the width by their longest cell, within reason, so that short columns stay narrow.
-    longest = [min(max(len(row[column]) for row in (part.header, *part.rows)), 48) + 4 for column in range(len(part.header))]
+    longest = [
+        min(max(len(row[column]) for row in (part.header, *part.rows)), 48) + 4 for column in range(len(part.header))
+    ]
     widths = [(A4[0] - 2 * MARGIN) * length / sum(longest) for length in longest]
     style = [
         ("LINEBELOW", (0, 0), (-1, -1), 0.4, RULE), ("BACKGROUND", (0, 0), (-1, 0), SHADE), ("VALIGN", (0, 0), (-1, -1), "TOP"),

@@ -46,7 +46,9 @@ def read_zip(data: bytes, name: str) -> Document:
     if len(assembly.notes) > _MOST_NOTES:
         assembly.notes[_MOST_NOTES:] = [f"{len(assembly.notes) - _MOST_NOTES} more notes on its files"]
     if not assembly.text_length:
-        raise ReadError("holds no file that gives text", assembly.notes[0] if assembly.notes else "There is nothing in it.")
+        raise ReadError(
+            "holds no file that gives text", assembly.notes[0] if assembly.notes else "There is nothing in it."
+        )
     return assembly.document()
 
 
@@ -60,7 +62,9 @@ def _opened(data: bytes) -> zipfile.ZipFile:
     return archive
 
 
-def _add(assembly: Assembly, archive: zipfile.ZipFile, member: zipfile.ZipInfo, nest: Nest, kinds: Counter[str]) -> None:
+def _add(
+    assembly: Assembly, archive: zipfile.ZipFile, member: zipfile.ZipInfo, nest: Nest, kinds: Counter[str]
+) -> None:
     """Append one member, or say in a note why not."""
     from indexer.readers import read, supported
 

@@ -14,7 +14,9 @@ from indexer.records import Block, BlockKind, Document, Where
 
 # C0 and C1 controls but tab and newline, lone surrogates, and the characters that draw nothing but can hide text or turn
 # its direction (Unicode TR36, "Trojan Source"): never part of what a person reads on the page.
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]")
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
 _SPACES = re.compile(r"[^\S\n]+")
 
 
@@ -24,7 +26,13 @@ LARGEST = 32_000_000
 
 def clean(text: str) -> str:
     """The text as a person would read it: one kind of newline, no control or invisible characters."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n").replace("\f", "\n")
+    text = (
+        text.replace("\r\n", "\n")
+        .replace("\r", "\n")
+        .replace("\u2028", "\n")
+        .replace("\u2029", "\n")
+        .replace("\f", "\n")
+    )
     return _INVISIBLE.sub("", text)
 
 
@@ -73,7 +81,10 @@ class Assembly:
             return
         # Rows of one table stand line under line, everything else apart: the text reads as the page did.
         if self._length + len(text) > LARGEST:
-            raise ReadError("grows to more text than a document can have", f"The limit is {LARGEST // 1_000_000} million characters: split it.")
+            raise ReadError(
+                "grows to more text than a document can have",
+                f"The limit is {LARGEST // 1_000_000} million characters: split it.",
+            )
         together = kind in ("row", "list") and self._blocks and self._blocks[-1].kind == kind
         gap = ("\n" if together else "\n\n") if self._parts else ""
         start = self._length + len(gap)

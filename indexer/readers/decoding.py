@@ -21,7 +21,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_STATED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w:.-]+)|<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([\w:.-]+)", re.I)
+_STATED = re.compile(
+    rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w:.-]+)|<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([\w:.-]+)", re.I
+)
 _SEVEN_BIT = (
     (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
     (re.compile(rb"\x1b(?:\$[@AB(]|\([IJ])"), "iso2022_jp_2"),
@@ -228,7 +230,11 @@ class _Bytes:
         else:
             score -= sum(1.5 * count for byte, count in self.after_letter.items() if weights[byte] == _UPPER)
             words = _WORDS_OF_ONE_LETTER.encode(codec, "ignore")
-            alone = sum(count for byte, count in self.alone.items() if weights[byte] in (_LETTER, _OTHER_LETTER) and byte not in words)
+            alone = sum(
+                count
+                for byte, count in self.alone.items()
+                if weights[byte] in (_LETTER, _OTHER_LETTER) and byte not in words
+            )
         return (score * _OLD.get(codec, 1.0) - 2 * alone) / max(1, sum(self.everywhere.values()))
 
 

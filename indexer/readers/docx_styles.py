@@ -33,7 +33,11 @@ class Styles:
     """The styles part. Headings are told by outline level, which has one meaning in every language of Word."""
 
     def __init__(self, root: Any) -> None:
-        self._styles = {attribute(style, "styleId"): style for style in root if local(style) == "style"} if root is not None else {}
+        self._styles = (
+            {attribute(style, "styleId"): style for style in root if local(style) == "style"}
+            if root is not None
+            else {}
+        )
         self._default = next(
             (name for name, style in self._styles.items() if attribute(style, "type") == "paragraph" and attribute(style, "default") in ("1", "true")),
             "",
@@ -57,8 +61,12 @@ class Styles:
             return False
         # Before Word 2010 the switches were bits of one number (17.4.56).
         bits = attribute(look, "val", "0")
-        asked = attribute(look, "firstRow") or str(int(int(bits, 16) & 0x20 > 0) if re.fullmatch("[0-9A-Fa-f]{1,8}", bits) else 0)
-        parts = [part for style in self._chain(attribute(named, "val")) for part in style if local(part) == "tblStylePr"]
+        asked = attribute(look, "firstRow") or str(
+            int(int(bits, 16) & 0x20 > 0) if re.fullmatch("[0-9A-Fa-f]{1,8}", bits) else 0
+        )
+        parts = [
+            part for style in self._chain(attribute(named, "val")) for part in style if local(part) == "tblStylePr"
+        ]
         return asked in ("1", "true", "on") and any(attribute(part, "type") == "firstRow" for part in parts)
 
     def _chain(self, name: str) -> Iterator[Any]:
@@ -152,7 +160,10 @@ def _list_levels(abstract: Any) -> Iterator[tuple[int, tuple[int, str, str]]]:
             continue
         settings = {local(setting): attribute(setting, "val") for setting in part}
         start = settings.get("start", "1")
-        yield int(level), (int(start) if start.isdigit() else 1, settings.get("numFmt", "decimal"), settings.get("lvlText", ""))
+        yield (
+            int(level),
+            (int(start) if start.isdigit() else 1, settings.get("numFmt", "decimal"), settings.get("lvlText", "")),
+        )
 
 
 def figure(count: int, form: str) -> str:

@@ -44,7 +44,9 @@ def read_epub(data: bytes, name: str) -> Document:
     with opened(data, "epub", "reading program") as package:
         stated = _Book(package, assembly).add()
     if not assembly.text_length:
-        raise ReadError("has no text in it", assembly.notes[0] if assembly.notes else "Pictures in a book are not read.")
+        raise ReadError(
+            "has no text in it", assembly.notes[0] if assembly.notes else "Pictures in a book are not read."
+        )
     settle_title(assembly, stated, name)
     return assembly.document()
 
@@ -55,7 +57,9 @@ class _Book:
     def __init__(self, package: Package, assembly: Assembly) -> None:
         self._package, self._assembly = package, assembly
         container = _xml(package, "META-INF/container.xml")
-        named = [attribute(file, "full-path") for file in container.iter("{*}rootfile")] if container is not None else []
+        named = (
+            [attribute(file, "full-path") for file in container.iter("{*}rootfile")] if container is not None else []
+        )
         self._opf = next((part for part in named if part in package), "")
         root = _xml(package, self._opf) if self._opf else None
         if root is None:
@@ -67,7 +71,11 @@ class _Book:
         """Append every chapter; gives the title that the book states."""
         protected = self._protected()
         names = self._names()
-        guide = {self._at(attribute(entry, "href")) for entry in self._root.iter("{*}reference") if attribute(entry, "type") == "toc"}
+        guide = {
+            self._at(attribute(entry, "href"))
+            for entry in self._root.iter("{*}reference")
+            if attribute(entry, "type") == "toc"
+        }
         for entry in self._root.iter("{*}itemref"):
             item = self._items.get(attribute(entry, "idref"))
             if item is None or item.contents or item.part in guide or item.media_type not in _PAGES:
@@ -123,7 +131,10 @@ def _entries(package: Package, item: _Item) -> list[tuple[str, str]]:
     if root is None:
         return []
     if item.contents:
-        return [(_part(item.part, attribute(link, "href")), one_line("".join(link.itertext()))) for link in root.iter("{*}a")]
+        return [
+            (_part(item.part, attribute(link, "href")), one_line("".join(link.itertext())))
+            for link in root.iter("{*}a")
+        ]
     entries = []
     for point in root.iter("{*}navPoint"):
         text, content = child(point, "navLabel", "text"), child(point, "content")

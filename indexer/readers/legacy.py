@@ -90,7 +90,9 @@ def _book(data: bytes) -> Book:
         return xlrd.open_workbook(file_contents=data, logfile=io.StringIO(), formatting_info=True, ragged_rows=True)
     except xlrd.XLRDError as error:
         if "encrypted" in str(error).lower():
-            raise ReadError("is protected by a password", "Save a copy without the password and ingest that.") from error
+            raise ReadError(
+                "is protected by a password", "Save a copy without the password and ingest that."
+            ) from error
         raise _damaged(error) from error
     except (MemoryError, KeyboardInterrupt):
         raise

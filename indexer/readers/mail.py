@@ -35,7 +35,9 @@ def read_eml(data: bytes, name: str) -> Document:
         data = decode(data).encode("utf-8", "replace")
     message = parsed(data)
     if not any(header(message, field) for field in ("From", "To", "Subject", "Date", "Received", "Message-ID")):
-        raise ReadError("is not a mail message", "It names no sender, receiver, subject or date. Plain text is read from .txt.")
+        raise ReadError(
+            "is not a mail message", "It names no sender, receiver, subject or date. Plain text is read from .txt."
+        )
     assembly = Assembly("message/rfc822", title=header(message, "Subject"))
     assembly.language = language_code(header(message, "Content-Language"))
     add_mail(assembly, message)
@@ -97,7 +99,9 @@ class _Mail:
         attached: list[Message] = []
         written = [self._body(part, 2 * depth - 1) for part in _bodies(message, attached)]
         if not any(written):
-            self.assembly.notes.append("The mail has no body." if depth == 1 else f"The attached mail {subject!r} has no body.")
+            self.assembly.notes.append(
+                "The mail has no body." if depth == 1 else f"The attached mail {subject!r} has no body."
+            )
             if not subject and not lines and not attached:
                 return
         for part in attached:
@@ -125,7 +129,9 @@ class _Mail:
         from indexer.readers import supported
 
         inner = _inner_message(part)
-        name = _name(part) or (header(inner, "Subject") if inner else "") or f"without a name ({part.get_content_type()})"
+        name = (
+            _name(part) or (header(inner, "Subject") if inner else "") or f"without a name ({part.get_content_type()})"
+        )
         is_mail = inner is not None or PurePath(name).suffix.lower() == ".eml"
         why = ""
         if is_mail and depth >= _DEEPEST:
@@ -172,7 +178,9 @@ def _bodies(part: Message, attached: list[Message]) -> Iterator[Message]:
             named = _name(part) and kind != "text/html"
             if part.get_content_maintype() in ("text", "multipart") and not named:  # or its boundary is nowhere in it
                 yield part
-            elif part.get_content_maintype() != "image" or not part["Content-ID"]:  # pictures in the text aren't attached
+            elif (
+                part.get_content_maintype() != "image" or not part["Content-ID"]
+            ):  # pictures in the text aren't attached
                 attached.append(part)
         elif kind == "multipart/alternative":
             chosen = _preferred(children)

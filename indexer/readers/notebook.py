@@ -27,7 +27,9 @@ def read_ipynb(data: bytes, name: str) -> Document:
     try:
         book = json.loads(decode(data), parse_int=str, parse_float=str)
     except (ValueError, RecursionError) as error:
-        raise ReadError("is not a notebook that can be read (it is no JSON)", "Open it in Jupyter and save it again.") from error
+        raise ReadError(
+            "is not a notebook that can be read (it is no JSON)", "Open it in Jupyter and save it again."
+        ) from error
     cells = _cells(book)
     if cells is None:
         raise ReadError("is not a notebook: it has no cells", "Open it in Jupyter and save it again.")

@@ -44,6 +44,8 @@ def read_pptx(data: bytes, name: str) -> Document:
         slides = add_slides(package, assembly)
     if not assembly.text_length:
         count = f"{slides} slide{'' if slides == 1 else 's'}"
-        raise ReadError(f"has no text on its {count}" if slides else "has no slides", "Pictures on slides are not read.")
+        raise ReadError(
+            f"has no text on its {count}" if slides else "has no slides", "Pictures on slides are not read."
+        )
     settle_title(assembly, stated, name)
     return assembly.document()

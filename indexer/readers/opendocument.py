@@ -229,7 +229,9 @@ def _add_slide_shape(assembly: Assembly, shape: Any, number: int, styles: Styles
         return
     texts = paragraphs(shape)
     for text in texts:
-        assembly.add(text, "list" if len(texts) > 1 and any(True for _ in shape.iter("{*}list")) else "paragraph", slide=number)
+        assembly.add(
+            text, "list" if len(texts) > 1 and any(True for _ in shape.iter("{*}list")) else "paragraph", slide=number
+        )
 
 
 def _notes(notes: Any) -> list[str]:
@@ -257,7 +259,9 @@ def _in_order(parent: Any) -> Iterator[Any]:
 def _place(shape: Any) -> tuple[float, float]:
     """Left and top in centimetres; of a group, where its first shape stands."""
     if local(shape) == "g":
-        return min((_place(inner) for inner in shape if local(inner) in SHAPES), key=lambda place: place[1], default=(0.0, 0.0))
+        return min(
+            (_place(inner) for inner in shape if local(inner) in SHAPES), key=lambda place: place[1], default=(0.0, 0.0)
+        )
     left, top = attribute(shape, "x") or attribute(shape, "x1"), attribute(shape, "y") or attribute(shape, "y1")
     return _centimetres(left), _centimetres(top)
 

@@ -57,9 +57,20 @@ def read_msg(data: bytes, name: str) -> Document:
             message = _message(streams, "", 1)
     except ReadError:
         raise
-    except (OSError, ValueError, IndexError, KeyError, struct.error, RecursionError, TypeError, AttributeError) as error:
+    except (
+        OSError,
+        ValueError,
+        IndexError,
+        KeyError,
+        struct.error,
+        RecursionError,
+        TypeError,
+        AttributeError,
+    ) as error:
         reason = " ".join(str(error).split())[:100] or type(error).__name__
-        raise ReadError(f"is not an .msg file that can be read ({reason})", "Open it in Outlook and save it again.") from error
+        raise ReadError(
+            f"is not an .msg file that can be read ({reason})", "Open it in Outlook and save it again."
+        ) from error
     assembly = Assembly(MSG, title=header(message, "Subject"))
     add_mail(assembly, message)
     return with_title(assembly.document(), name)
@@ -96,7 +107,11 @@ class _Streams:
             return wide.decode("utf-16-le", "replace").rstrip("\0")
         narrow = self.raw(folder, f"__substg1.0_{tag:04X}001E")
         page = self.fixed(folder, _CODE_PAGE)
-        return decode(narrow.rstrip(b"\0"), f"cp{struct.unpack('<I', page[:4])[0]}" if page else "") if narrow.rstrip(b"\0") else ""
+        return (
+            decode(narrow.rstrip(b"\0"), f"cp{struct.unpack('<I', page[:4])[0]}" if page else "")
+            if narrow.rstrip(b"\0")
+            else ""
+        )
 
     def binary(self, folder: str, tag: int) -> bytes:
         return self.raw(folder, f"__substg1.0_{tag:04X}0102")
@@ -114,7 +129,11 @@ class _Streams:
 def _message(streams: _Streams, folder: str, depth: int) -> Message:
     """The message in a folder of the file, as a mail."""
     message = MIMEMultipart()
-    transport = parsed(streams.text(folder, _HEADERS).encode("utf-8", "replace")) if streams.text(folder, _HEADERS) else Message()
+    transport = (
+        parsed(streams.text(folder, _HEADERS).encode("utf-8", "replace"))
+        if streams.text(folder, _HEADERS)
+        else Message()
+    )
     for field, value in (
         ("Subject", streams.text(folder, _SUBJECT)), ("From", header(transport, "From") or _sender(streams, folder)),
         ("To", header(transport, "To") or streams.text(folder, _TO)), ("Cc", header(transport, "Cc") or streams.text(folder, _CC)),
@@ -173,7 +192,9 @@ def _attach(message: Message, streams: _Streams, folder: str, depth: int) -> Non
         if streams.has(f"{folder}/{inner}", "__properties_version1.0") and depth < _DEEPEST:
             message.attach(MIMEMessage(_message(streams, f"{folder}/{inner}", depth + 1)))
         return
-    name = next((text for tag in (_LONG_NAME, _SHORT_NAME, _SHOWN_NAME) if (text := one_line(streams.text(folder, tag)))), "")
+    name = next(
+        (text for tag in (_LONG_NAME, _SHORT_NAME, _SHOWN_NAME) if (text := one_line(streams.text(folder, tag)))), ""
+    )
     part = MIMEApplication(streams.binary(folder, _DATA))
     if streams.text(folder, _CONTENT_ID) and name.lower().endswith((".png", ".jpg", ".jpeg", ".gif", ".bmp")):
         return  # a picture in the text

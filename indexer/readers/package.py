@@ -30,7 +30,16 @@ _HARMLESS = 32 * 1024 * 1024
 _PROLOGUE = 64 * 1024
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # What zipfile, zlib and lxml raise when bytes are not what they should be.
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, etree.XMLSyntaxError)
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    etree.XMLSyntaxError,
+)
 _DAMAGED_HINT = "Open it in its program and save it again, or ask for a new copy."
 
 
@@ -81,7 +90,9 @@ class Package:
         # letters are the same with zeros between. The parser expands nothing that a longer prologue would hide.
         with self._archive.open(name) as stream:
             if b"<!DOCTYPE" in stream.read(_PROLOGUE).replace(b"\0", b""):
-                raise ReadError("holds XML with a DTD, as entity bombs do", "No office program writes that: don't trust the file.")
+                raise ReadError(
+                    "holds XML with a DTD, as entity bombs do", "No office program writes that: don't trust the file."
+                )
         return self._archive.open(name)
 
     def content(self, part: str) -> bytes:
@@ -159,7 +170,9 @@ def refuse_bomb(archive: zipfile.ZipFile) -> None:
     packed = sum(member.compress_size for member in members)
     if growth > MOST_UNPACKED or (growth > _HARMLESS and growth > MOST_RATIO * packed):
         size = f"{growth / 1024**2:,.0f} MB from {packed / 1024**2:,.1f}"
-        raise ReadError(f"unpacks to far more than a document holds ({size})", "It looks like a zip bomb: don't trust it.")
+        raise ReadError(
+            f"unpacks to far more than a document holds ({size})", "It looks like a zip bomb: don't trust it."
+        )
 
 
 def reason(error: BaseException) -> str:

@@ -85,7 +85,9 @@ def _read_by_pdfium(data: bytes, assembly: Assembly) -> str:
     assembly.notes += _notes(pictures, "is a picture without text", "are pictures without text")
     assembly.notes += _notes(broken, "is damaged and could not be read", "are damaged and could not be read")
     garbled = [page.number for page in pages if _is_garbled(page)]
-    assembly.notes += _notes(garbled, "has fonts that don't say their letters", "have fonts that don't say their letters")
+    assembly.notes += _notes(
+        garbled, "has fonts that don't say their letters", "have fonts that don't say their letters"
+    )
     lay_out(pages, outline, assembly)
     return stated
 

@@ -203,7 +203,9 @@ def _looks_like_heading(line: Line, text: str, lines: int, body: float) -> bool:
     if _step(line.size) >= body * _LARGER:
         return True
     plain = _BULLET.match(text) is None or text[0].isdigit()
-    return line.bold and line.size >= 0.97 * body and lines == 1 and len(text) <= 80 and plain and not _ENDED.search(text)
+    return (
+        line.bold and line.size >= 0.97 * body and lines == 1 and len(text) <= 80 and plain and not _ENDED.search(text)
+    )
 
 
 def _outline_heading(lines: Sequence[Line], at: int, entries: Mapping[str, int]) -> tuple[int, int] | None:
@@ -274,7 +276,9 @@ def _same_paragraph(lines: Sequence[Line], first: int, at: int, pitch: float) ->
     em = above.size
     indented = line.left - above.left
     hanging = _BULLET.match(opening.text) is not None
-    if (indented > 0.8 * em and not (hanging and at == first + 1)) or (hanging and indented < -0.8 * em and line.left < opening.left + 0.3 * em):
+    if (indented > 0.8 * em and not (hanging and at == first + 1)) or (
+        hanging and indented < -0.8 * em and line.left < opening.left + 0.3 * em
+    ):
         return False
     # A line that ends a sentence well before the margin ends the paragraph, where lines are set to one width.
     width = max(piece.right for piece in lines[first : at + 1]) - min(piece.left for piece in lines[first : at + 1])

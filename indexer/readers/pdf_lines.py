@@ -194,7 +194,9 @@ def _edges(characters: _Characters, word: Sequence[int], turn: int) -> tuple[flo
 
 def _text(codes: Sequence[int]) -> str:
     """The characters as a string; halves of surrogate pairs become the character that they stand for."""
-    text = "".join(SOFT_HYPHEN if code == _LINE_HYPHEN else chr(code) for code in codes if code <= 0x10FFFF).translate(_SYMBOLS)
+    text = "".join(SOFT_HYPHEN if code == _LINE_HYPHEN else chr(code) for code in codes if code <= 0x10FFFF).translate(
+        _SYMBOLS
+    )
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text

@@ -133,7 +133,9 @@ def _take(line: Line, following: Line | None, first: Line, rows: list[_Row], tig
     if beside:
         # Cells come one after the other: the next one begins level with the last line of this one, or above it.
         below_last = len(rows) < 2 or line.baseline < rows[-2].bottom - 0.5 * size
-        wraps = all(place not in row.columns or 0 < row.lowest[place] - line.baseline <= _WRAP * size for place in found)
+        wraps = all(
+            place not in row.columns or 0 < row.lowest[place] - line.baseline <= _WRAP * size for place in found
+        )
         if (len(rows) == 1 and line.baseline > row.top + 0.2 * size) or not below_last or not wraps:
             return False
         row.extend(line, found)

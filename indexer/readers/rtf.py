@@ -18,7 +18,9 @@ from indexer.readers.workbook import GridCell
 from indexer.records import Document
 
 RTF = "application/rtf"
-_TOKEN = re.compile(r"\\([A-Za-z]{1,32})(-?[0-9]{1,10})? ?|\\'([0-9A-Fa-f]{2})|\\(.)|([{}])|[\r\n]+|([^\\{}\r\n]+)|\\", re.DOTALL)
+_TOKEN = re.compile(
+    r"\\([A-Za-z]{1,32})(-?[0-9]{1,10})? ?|\\'([0-9A-Fa-f]{2})|\\(.)|([{}])|[\r\n]+|([^\\{}\r\n]+)|\\", re.DOTALL
+)
 # Windows' numbers of character sets, and the code pages they stand for.
 _CHARSETS = {
     0: "cp1252", 2: "cp1252", 77: "mac_roman", 78: "cp932", 79: "cp949", 80: "gb18030", 81: "big5", 128: "cp932", 129: "cp949",
@@ -154,7 +156,9 @@ class _Reader:
             found = _STYLE_HEADING.match(one_line("".join(self._named)))
             title = one_line("".join(self._named)).lower().startswith("title;")
             if found or title or self._group.level >= 0:
-                self._levels[max(0, self._group.style)] = int(found[1]) if found else 0 if title else self._group.level + 1
+                self._levels[max(0, self._group.style)] = (
+                    int(found[1]) if found else 0 if title else self._group.level + 1
+                )
             self._named = []
         if self._group.aside and self._flows:
             self._end_paragraph()
@@ -343,7 +347,13 @@ class _Reader:
         else:
             if flow.rows or flow.cells or flow.cell:
                 self._end_table()
-            level = group.level + 1 if 0 <= group.level < 9 else self._levels.get(group.style, -1) if group.style >= 0 else -1
+            level = (
+                group.level + 1
+                if 0 <= group.level < 9
+                else self._levels.get(group.style, -1)
+                if group.style >= 0
+                else -1
+            )
             if level >= 0 and text.strip():
                 self._assembly.heading(level, shown)
             elif text.strip():

@@ -63,7 +63,9 @@ class _Slide:
         self._links = package.relationships(part)
         layout = self._target("slideLayout")
         if layout not in frames:
-            master = next((link.target for link in package.relationships(layout).values() if link.kind == "slideMaster"), "")
+            master = next(
+                (link.target for link in package.relationships(layout).values() if link.kind == "slideMaster"), ""
+            )
             frames[layout] = tuple(_frame(package.xml(name)) for name in (layout, master) if name)
         self._frames = frames[layout]
 

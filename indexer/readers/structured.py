@@ -114,7 +114,11 @@ def _pairs(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
         elif isinstance(value, list) and not any(isinstance(inner, (dict, list)) for inner in value):
             yield name, ", ".join(_leaf(inner) for inner in value if inner not in (None, ""))
         else:
-            items = value.items() if isinstance(value, dict) else ((str(place), inner) for place, inner in enumerate(value, 1))
+            items = (
+                value.items()
+                if isinstance(value, dict)
+                else ((str(place), inner) for place, inner in enumerate(value, 1))
+            )
             for key, inner in items:
                 yield from _pairs(inner, f"{name}.{key}" if name else key, depth + 1)
     else:

@@ -133,6 +133,8 @@ def _parsed(text: str, delimiter: str, quoting: Literal[0, 3]) -> list[list[str]
         lines = io.StringIO(text, newline="")
         return list(csv.reader(lines, delimiter=delimiter, quoting=quoting, skipinitialspace=True))
     except csv.Error as error:
-        raise ReadError(f"is not a table that can be read ({error})", "Save it as UTF-8 csv from its program.") from error
+        raise ReadError(
+            f"is not a table that can be read ({error})", "Save it as UTF-8 csv from its program."
+        ) from error
     finally:
         csv.field_size_limit(before)

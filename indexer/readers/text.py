@@ -36,7 +36,9 @@ def read_plain(data: bytes, name: str) -> Document:
     document = assembly.document()
     first = document.text.split("\n", 2)
     alone = len(first) == 1 or not first[1].strip()
-    titled = document.blocks[0].kind == "heading" or (alone and len(document.blocks) > 1 and _looks_like_a_title(first[0]))
+    titled = document.blocks[0].kind == "heading" or (
+        alone and len(document.blocks) > 1 and _looks_like_a_title(first[0])
+    )
     return with_title(replace(document, title=first[0][:200].strip() if titled else ""), name)
 
 

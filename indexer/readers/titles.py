@@ -14,7 +14,9 @@ _MADE_BY_PROGRAM = re.compile(
     r"classeur|book|sheet|tabelle|feuille)[\s_-]*\d*|\(?anonymous\)?|unspecified|unknown|none|null|.*[\\/].*[\\/].*|[a-z]:\\.*",
     re.IGNORECASE,
 )
-_FILE_SUFFIX = re.compile(r"\.(?:docx?|dotx?|pptx?|xlsx?|pdf|indd|qxd|odt|rtf|tex|dvi|ps|html?|txt|csv)$", re.IGNORECASE)
+_FILE_SUFFIX = re.compile(
+    r"\.(?:docx?|dotx?|pptx?|xlsx?|pdf|indd|qxd|odt|rtf|tex|dvi|ps|html?|txt|csv)$", re.IGNORECASE
+)
 
 
 def meaningful_title(stated: str) -> str:

@@ -20,7 +20,9 @@ from indexer.records import Document
 XML = "application/xml"
 _DECLARATION = re.compile(r"\A\s*<\?xml\b[^>]*\?>")
 # Feeds hold pages, written as text.
-_MARKUP = re.compile(r"</?(?:p|br|div|a|b|i|em|strong|ul|ol|li|img|span|table|h[1-6]|blockquote)\b[^<>]*>", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"</?(?:p|br|div|a|b|i|em|strong|ul|ol|li|img|span|table|h[1-6]|blockquote)\b[^<>]*>", re.IGNORECASE
+)
 # A record whose fields are longer than this together reads better as paragraphs.
 _LONGEST_RECORD = 1_000
 
@@ -61,7 +63,9 @@ def _root(text: str, assembly: Assembly) -> Any:
         except (etree.XMLSyntaxError, ValueError) as error:
             reason = " ".join(str(error).split())[:100]
             if "depth" in reason.lower():
-                raise ReadError(f"is not XML that can be read ({reason})", "It is nested deeper than any document.") from error
+                raise ReadError(
+                    f"is not XML that can be read ({reason})", "It is nested deeper than any document."
+                ) from error
             failed = reason
             continue
         if root is not None and recover:
@@ -100,7 +104,9 @@ def _add(assembly: Assembly, element: Any) -> None:
 
 def _has_own_text(element: Any) -> bool:
     """Whether words stand between the children: they are parts of a sentence then."""
-    return bool((element.text or "").strip()) or any((inner.tail or "").strip() or not local(inner) for inner in element)
+    return bool((element.text or "").strip()) or any(
+        (inner.tail or "").strip() or not local(inner) for inner in element
+    )
 
 
 def _is_record(children: list[Any]) -> bool:

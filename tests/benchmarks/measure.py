@@ -18,22 +18,42 @@ from tests.benchmarks import questions as known
 
 @click.command()
 @click.option("--docs", type=click.Path(exists=True, path_type=Path), default=Path("data"), show_default=True)
-@click.option("--questions", type=click.Path(exists=True, path_type=Path), default=Path("data/questions.jsonl"), show_default=True)
+@click.option(
+    "--questions", type=click.Path(exists=True, path_type=Path), default=Path("data/questions.jsonl"), show_default=True
+)
 @click.option("--budgets", default="256,512,1024,3500", show_default=True, help="Tokens of passages, one run each.")
 @click.option("--limit", type=int, help="Only the first so many answerable questions.")
-@click.option("--absent", type=click.Path(exists=True, path_type=Path), help="Questions that --docs can't answer (else those without answers).")
+@click.option(
+    "--absent",
+    type=click.Path(exists=True, path_type=Path),
+    help="Questions that --docs can't answer (else those without answers).",
+)
 @click.option("--library", type=click.Path(path_type=Path), help="Keep the library here, and use it again.")
 @click.option("--misses", is_flag=True, help="Print each question that was missed.")
-def main(docs: Path, questions: Path, budgets: str, limit: int | None, absent: Path | None, library: Path | None, *, misses: bool) -> None:
+def main(
+    docs: Path,
+    questions: Path,
+    budgets: str,
+    limit: int | None,
+    absent: Path | None,
+    library: Path | None,
+    *,
+    misses: bool,
+) -> None:
     """Covered at each budget, gold page in a window of 4,096, built-in answers that hold the gold answer, refusals."""
     with tempfile.TemporaryDirectory() as scratch, indexer.open(str(library or Path(scratch) / "library")) as opened:
         indexer.ingest(opened, docs)
         engine = QueryEngine(opened, replace(load({}, {}), window=4096, reserve=512))
         asked = known.read(questions, answerable=True, limit=limit)
-        result: dict[str, Any] = {"questions": len(asked), **_packs(engine, asked, [int(b) for b in budgets.split(",")], misses=misses)}
+        result: dict[str, Any] = {
+            "questions": len(asked),
+            **_packs(engine, asked, [int(b) for b in budgets.split(",")], misses=misses),
+        }
         result |= _answers(engine, asked, misses=misses)
         silent = known.read(absent or questions, answerable=None if absent else False, limit=limit)
-        result["not found, rightly"] = _share(engine.ask(question["question"]).status == "not found" for question in silent)
+        result["not found, rightly"] = _share(
+            engine.ask(question["question"]).status == "not found" for question in silent
+        )
     click.echo(json.dumps(result, ensure_ascii=False, indent=1))
 
 
@@ -44,7 +64,9 @@ def _packs(engine: QueryEngine, asked: list[known.Question], budgets: list[int],
         found = [known.covered(q, wide.pack(q["question"], budget=budget).as_json()["passages"]) for q in asked]
         covered[str(budget)] = _share(found)
     packs = [engine.pack(q["question"]).as_json() for q in asked]
-    both = [known.covered(q, p["passages"]) and known.on_page(q, p["passages"]) for q, p in zip(asked, packs, strict=True)]
+    both = [
+        known.covered(q, p["passages"]) and known.on_page(q, p["passages"]) for q, p in zip(asked, packs, strict=True)
+    ]
     for question, right in zip(asked, both, strict=True):
         if misses and not right:
             click.echo(f"not packed: {question['id']} {question['question']} → {question['document']}", err=True)
@@ -56,7 +78,10 @@ def _answers(engine: QueryEngine, asked: list[known.Question], *, misses: bool) 
     right = [known.said(question, answer.text) for question, answer in zip(asked, answers, strict=True)]
     for question, answer, ok in zip(asked, answers, right, strict=True):
         if misses and not ok:
-            click.echo(f"not said: {question['id']} {question['question']} → {question['answers'][0]} ≠ {answer.text[:160]}", err=True)
+            click.echo(
+                f"not said: {question['id']} {question['question']} → {question['answers'][0]} ≠ {answer.text[:160]}",
+                err=True,
+            )
     refused = _share(answer.status == "not found" for answer in answers)
     return {"gold answer in the built-in answer": _share(right), "not found, wrongly": refused}
 

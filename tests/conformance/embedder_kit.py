@@ -61,7 +61,9 @@ def check_company(embedder: Embedder, vectors: Vectors) -> None:
 def check_tokens(embedder: Embedder, text: str) -> None:
     ends = embedder.token_ends(text)
     assert ends == sorted(ends) and all(0 < end <= len(text) for end in ends), f"{ends} in {text!r}"
-    assert embedder.count(text) >= len(ends), f"{embedder.count(text)} tokens, special ones included, of {len(ends)} in {text!r}"
+    assert embedder.count(text) >= len(ends), (
+        f"{embedder.count(text)} tokens, special ones included, of {len(ends)} in {text!r}"
+    )
 
 
 def check_window(embedder: Embedder) -> None:
@@ -70,7 +72,9 @@ def check_window(embedder: Embedder) -> None:
     while embedder.count(" ".join([*words, "leave", "pump"])) <= embedder.window:
         words.append("leave")
     full, other = " ".join([*words, "pump"]), " ".join([*words, "xylophone"])
-    vectors = embedder.embed_passages([full, " ".join([*words, "day"]), other + " and more" * 9, full + " and more" * 9])
+    vectors = embedder.embed_passages(
+        [full, " ".join([*words, "day"]), other + " and more" * 9, full + " and more" * 9]
+    )
     assert embedder.count(full) == embedder.window, "a word of one token each should fill the window"
     assert float(vectors[0] @ vectors[1]) < 0.999999, "the last word inside the window was not read"
     assert float(vectors[0] @ vectors[3]) > 0.9999, "what is over the window was not cut"

@@ -28,7 +28,9 @@ def bundled_tokenizer() -> Tokenizer:
 class HashEmbedder:
     """Obeys `Embedder`: the same text has the same vector everywhere, and texts that share words are near each other."""
 
-    def __init__(self, name: str = "words", dimension: int = 32, window: int = 256, tokenizer: Tokenizer | None = None) -> None:
+    def __init__(
+        self, name: str = "words", dimension: int = 32, window: int = 256, tokenizer: Tokenizer | None = None
+    ) -> None:
         self.name = name
         self.dimension = dimension
         self.window = window

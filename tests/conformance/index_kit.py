@@ -56,7 +56,9 @@ def bm25(terms: Mapping[int, Sequence[str]], question: Sequence[str], total: int
 def check_index(index: Index, living: set[int], generation: int) -> None:
     """Every living chunk can be found and no other, as of this generation."""
     found = index.ids()
-    assert found == living, f"lacks {sorted(living - found)[:9]}, has {sorted(found - living)[:9]} that are gone: {index!r}"
+    assert found == living, (
+        f"lacks {sorted(living - found)[:9]}, has {sorted(found - living)[:9]} that are gone: {index!r}"
+    )
     assert index.generation == generation, index
 
 

@@ -53,5 +53,9 @@ def check_title(title: str) -> None:
 
 def check_characters(text: str, said: str) -> None:
     """No control characters but tab and newline, no lone surrogates."""
-    bad = [(place, sign) for place, sign in enumerate(text) if unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\t\n"]
+    bad = [
+        (place, sign)
+        for place, sign in enumerate(text)
+        if unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\t\n"
+    ]
     assert not bad, f"{said} holds {bad[:5]!r}"

@@ -32,7 +32,9 @@ class Book:
 
 
 def book(source: str, text: str, language: str = "en", embedder: HashEmbedder = EMBEDDER) -> Book:
-    document = replace(read_markdown(text.encode(), Path(source).name), source=source, language=language, sha256=f"{hash(text):x}")
+    document = replace(
+        read_markdown(text.encode(), Path(source).name), source=source, language=language, sha256=f"{hash(text):x}"
+    )
     chunks, texts = chunk(document, embedder)
     return Book(document, chunks, texts, embedder.embed_passages(texts))
 
@@ -66,7 +68,11 @@ def check_searches(library: Library, books: list[Book], questions: list[str], k:
     by_meaning, by_words = dense.DenseIndex(library), lexical.LexicalIndex(library)
     check_index(by_meaning, living, library.generation)
     check_index(by_words, living, library.generation)
-    kept = {i: vector.astype(np.float16).astype(np.float32) for made in books for i, vector in zip(made.ids, made.vectors, strict=True)}
+    kept = {
+        i: vector.astype(np.float16).astype(np.float32)
+        for made in books
+        for i, vector in zip(made.ids, made.vectors, strict=True)
+    }
     for question in questions:
         vector = EMBEDDER.embed_question(question)
         # Vectors are kept in half precision: 2**-11 of each number, so at most that of a cosine.
@@ -74,7 +80,9 @@ def check_searches(library: Library, books: list[Book], questions: list[str], k:
         matching = set(bm25(indexed_terms(books), question_terms(question)))
         found = [chunk_id for chunk_id, _ in by_words.search(question, len(living) + 1)]
         assert len(found) == len(set(found)), f"found twice: {found}"
-        assert set(found) == matching, f"{question}: lacks {matching - set(found)}, should not have {set(found) - matching}"
+        assert set(found) == matching, (
+            f"{question}: lacks {matching - set(found)}, should not have {set(found) - matching}"
+        )
 
 
 def question_terms(question: str, language: str = "en") -> list[str]:
@@ -89,5 +97,7 @@ def indexed_terms(books: list[Book]) -> dict[int, list[str]]:
     found = {}
     for made in books:
         analyzer = languages.analyzer(languages.field(made.document.language))
-        found |= {i: list(analyzer.analyze(languages.folded(text))) for i, text in zip(made.ids, made.texts, strict=True)}
+        found |= {
+            i: list(analyzer.analyze(languages.folded(text))) for i, text in zip(made.ids, made.texts, strict=True)
+        }
     return found

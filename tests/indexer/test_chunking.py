@@ -18,7 +18,24 @@ WIDE = HashEmbedder(window=256)
 NARROW = HashEmbedder(window=64)
 
 WORDS = st.sampled_from(
-    ["leave", "The", "paid.", "25", "days", "z.B.", "é", "🇫🇷", "👩‍👩‍👧", "员工每年有十天年假。", "Überstundenvergütung", "x" * 150, "(see", "12.3)", "\n", "\n\n"]
+    [
+        "leave",
+        "The",
+        "paid.",
+        "25",
+        "days",
+        "z.B.",
+        "é",
+        "🇫🇷",
+        "👩‍👩‍👧",
+        "员工每年有十天年假。",
+        "Überstundenvergütung",
+        "x" * 150,
+        "(see",
+        "12.3)",
+        "\n",
+        "\n\n",
+    ]
 )
 TEXTS = st.lists(WORDS, max_size=120).map(" ".join) | st.text(max_size=80)
 TITLES = st.text(max_size=40) | st.lists(WORDS, max_size=60).map(" ".join)
@@ -53,7 +70,9 @@ def check_chunks(document: Document, embedder: HashEmbedder) -> list[Chunk]:
     for made, text in zip(chunks, texts, strict=True):
         said = f"{made} {document.text[made.start : made.end][:60]!r}"
         assert at <= made.start < made.end <= len(document.text), f"{said} after {at}"
-        assert not document.text[at : made.start].strip(), f"{document.text[at : made.start]!r} before {said} is in no chunk"
+        assert not document.text[at : made.start].strip(), (
+            f"{document.text[at : made.start]!r} before {said} is in no chunk"
+        )
         inside = document.text[made.start : made.end]
         assert inside.strip(), said
         assert text == inside or text.endswith("\n" + inside), f"{text!r} does not end with {said}"
@@ -72,7 +91,9 @@ def check_place(document: Document, made: Chunk, said: str) -> None:
     sections = {block.where.heading for block in touched if block.kind != "heading"}
     assert sections <= {made.where.heading}, f"{said} is in {sections}"
     for block in touched:
-        assert made.where.heading[: len(block.where.heading)] == block.where.heading, f"{said} holds the heading {block}"
+        assert made.where.heading[: len(block.where.heading)] == block.where.heading, (
+            f"{said} holds the heading {block}"
+        )
     rows = [block.where.row for block in touched if block.where.row is not None]
     assert made.where.row == (rows[0] if rows else None), said
 

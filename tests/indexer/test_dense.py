@@ -17,7 +17,10 @@ QUESTIONS = ["days of paid leave", "the price of a pump", "xylophone"]
 
 def shelf(count: int, start: int = 0) -> list[Book]:
     return [
-        book(f"shelf/{n}.md", f"# Rule {n}\n\nThere are {n} days of leave.\n\n## Price {n}\n\nA pump of kind {n} costs {7 * n} EUR.")
+        book(
+            f"shelf/{n}.md",
+            f"# Rule {n}\n\nThere are {n} days of leave.\n\n## Price {n}\n\nA pump of kind {n} costs {7 * n} EUR.",
+        )
         for n in range(start, start + count)
     ]
 

@@ -73,7 +73,22 @@ def test_every_word_is_text(noun: str) -> None:
     html, times = PAGES[noun]
     page = Page(html)
     assert "".join(page.words).count(EVIL) == times, html
-    assert page.tags <= {"div", "span", "b", "small", "p", "ul", "li", "blockquote", "details", "summary", "table", "tr", "th", "td"}
+    assert page.tags <= {
+        "div",
+        "span",
+        "b",
+        "small",
+        "p",
+        "ul",
+        "li",
+        "blockquote",
+        "details",
+        "summary",
+        "table",
+        "tr",
+        "th",
+        "td",
+    }
     assert page.attributes <= {"style", "title", "dir"}
     assert [style for style in page.styles if "url(" in style] == []
 

@@ -106,7 +106,9 @@ def small_model(folder: Path, kind: str, prompts: dict[str, str] | None = None) 
     vocabulary.write_text("\n".join(token for token, _ in ranked), encoding="utf-8")
     size = len(ranked)
     if kind == "distilbert":
-        config = transformers.DistilBertConfig(vocab_size=size, dim=32, hidden_dim=64, n_layers=2, n_heads=4, max_position_embeddings=WINDOW)
+        config = transformers.DistilBertConfig(
+            vocab_size=size, dim=32, hidden_dim=64, n_layers=2, n_heads=4, max_position_embeddings=WINDOW
+        )
         model = transformers.DistilBertModel(config)
     elif kind == "mpnet":
         config = transformers.MPNetConfig(
@@ -116,7 +118,12 @@ def small_model(folder: Path, kind: str, prompts: dict[str, str] | None = None) 
         model = transformers.MPNetModel(config)
     else:
         config = transformers.BertConfig(
-            vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=WINDOW
+            vocab_size=size,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=WINDOW,
         )
         model = transformers.BertModel(config)
     tokenizer = transformers.BertTokenizerFast(vocab=str(vocabulary), model_max_length=WINDOW)
@@ -206,9 +213,16 @@ def test_what_goes_in_front_of_a_chunk(title: str, source: str, heading: tuple[s
 
 def test_vectors_of_questions_and_of_passages_meet(bundled: CompiledEmbedder) -> None:
     passages = bundled.embed_passages(["Employees get 25 days of paid leave.", "The pump weighs nine kilograms."])
-    leave, pump = bundled.embed_question("How much vacation do I have?"), bundled.embed_question("How heavy is the pump?")
+    leave, pump = (
+        bundled.embed_question("How much vacation do I have?"),
+        bundled.embed_question("How heavy is the pump?"),
+    )
     assert passages[0] @ leave > passages[1] @ leave and passages[1] @ pump > passages[0] @ pump
-    check_near(np.stack([bundled.embed_question(VARIED[0])]), bundled.embed_passages(VARIED[:1]), "without prompts they are the same")
+    check_near(
+        np.stack([bundled.embed_question(VARIED[0])]),
+        bundled.embed_passages(VARIED[:1]),
+        "without prompts they are the same",
+    )
 
 
 def test_a_long_text_is_counted_as_if_at_once(bundled: CompiledEmbedder) -> None:
@@ -223,13 +237,18 @@ def test_a_long_text_is_counted_as_if_at_once(bundled: CompiledEmbedder) -> None
 
 
 @pytest.mark.parametrize(("file", "left"), [("meta.json", 1), ("tokenizer.json", 100), ("model.bin", 1000)])
-def test_a_damaged_compiled_model_says_what_to_delete(bundled: CompiledEmbedder, cache: Path, tmp_path: Path, file: str, left: int) -> None:
+def test_a_damaged_compiled_model_says_what_to_delete(
+    bundled: CompiledEmbedder, cache: Path, tmp_path: Path, file: str, left: int
+) -> None:
     place = tmp_path / "compiled"
     shutil.copytree(compiled.folder(BUNDLED_EMBEDDER, cache), place, ignore=shutil.ignore_patterns("machine"))
     os.truncate(place / file, left)
     with pytest.raises(EmbedderError) as told:
         CompiledEmbedder(place).embed_question("Short.")
-    assert (told.value.message, told.value.hint) == (f"{place}: the compiled model is damaged.", "Delete that folder: it is made again.")
+    assert (told.value.message, told.value.hint) == (
+        f"{place}: the compiled model is damaged.",
+        "Delete that folder: it is made again.",
+    )
 
 
 def test_a_cache_that_is_no_folder_is_told_of(tmp_path: Path) -> None:

@@ -12,12 +12,30 @@ from indexer import languages
 @pytest.mark.parametrize(
     ("code", "text"),
     [
-        ("en", "Every employee has twenty-five days of paid leave in the year, and a doctor's note is due on the third day."),
-        ("fr", "Chaque salarié dispose de vingt-cinq jours de congés payés par an, et un certificat est dû le troisième jour."),
-        ("de", "Jeder Beschäftigte hat fünfundzwanzig Tage bezahlten Urlaub im Jahr; ein Attest ist am dritten Tag fällig."),
-        ("es", "Cada empleado tiene veinticinco días de vacaciones pagadas al año y el justificante se entrega el tercer día."),
-        ("it", "Ogni dipendente ha venticinque giorni di ferie retribuite all'anno e il certificato è dovuto il terzo giorno."),
-        ("nl", "Iedere werknemer heeft vijfentwintig dagen betaald verlof per jaar en een doktersverklaring is verplicht."),
+        (
+            "en",
+            "Every employee has twenty-five days of paid leave in the year, and a doctor's note is due on the third day.",
+        ),
+        (
+            "fr",
+            "Chaque salarié dispose de vingt-cinq jours de congés payés par an, et un certificat est dû le troisième jour.",
+        ),
+        (
+            "de",
+            "Jeder Beschäftigte hat fünfundzwanzig Tage bezahlten Urlaub im Jahr; ein Attest ist am dritten Tag fällig.",
+        ),
+        (
+            "es",
+            "Cada empleado tiene veinticinco días de vacaciones pagadas al año y el justificante se entrega el tercer día.",
+        ),
+        (
+            "it",
+            "Ogni dipendente ha venticinque giorni di ferie retribuite all'anno e il certificato è dovuto il terzo giorno.",
+        ),
+        (
+            "nl",
+            "Iedere werknemer heeft vijfentwintig dagen betaald verlof per jaar en een doktersverklaring is verplicht.",
+        ),
         ("ru", "Каждый сотрудник имеет двадцать пять дней оплачиваемого отпуска в год."),
         ("zh", "员工每年有十天带薪年假，第三天需要医生证明。"),
         ("ja", "従業員には年に二十日の有給休暇があり、三日目には診断書が必要です。"),

@@ -19,7 +19,12 @@ QUESTIONS = ["days of paid leave", "the price of a pump?", "xylophone", "RULE 3"
 
 def shelf(count: int, start: int = 0) -> list[Book]:
     return [
-        book(f"shelf/{n}.md", f"# Rule {n}\n\nThere are {n} days of leave" + ", paid" * (n % 4) + f".\n\n## Price {n}\n\nPump {n} costs {7 * n} EUR.")
+        book(
+            f"shelf/{n}.md",
+            f"# Rule {n}\n\nThere are {n} days of leave"
+            + ", paid" * (n % 4)
+            + f".\n\n## Price {n}\n\nPump {n} costs {7 * n} EUR.",
+        )
         for n in range(start, start + count)
     ]
 
@@ -70,7 +75,15 @@ def test_each_language_by_its_own_analyzer(library: Library) -> None:
         index = lexical.LexicalIndex(library)
         found = {
             question: [i for i, _ in index.search(question, 9)]
-            for question in ["a holiday for one employee?", "le congé d'un salarié", "salarie conge", "年假", "platny URLOP", "the", "of"]
+            for question in [
+                "a holiday for one employee?",
+                "le congé d'un salarié",
+                "salarie conge",
+                "年假",
+                "platny URLOP",
+                "the",
+                "of",
+            ]
         }
         assert found == {
             "a holiday for one employee?": english.ids, "le congé d'un salarié": french.ids, "salarie conge": french.ids,
@@ -86,7 +99,9 @@ def test_accents_and_ligatures_as_files_have_them(library: Library) -> None:
     made = put(library, book("nfd.md", "Les conge\u0301s paye\u0301s du service \ufb01nancier.", "fr"))
     for _ in range(2):
         index = lexical.LexicalIndex(library)
-        assert [[i for i, _ in index.search(question, 3)] for question in ["payés", "paye\u0301s", "financier"]] == [made.ids] * 3
+        assert [[i for i, _ in index.search(question, 3)] for question in ["payés", "paye\u0301s", "financier"]] == [
+            made.ids
+        ] * 3
         lexical.catch_up(library)
 
 
@@ -110,19 +125,28 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Library:
     return library
 
 
-@given(st.text(max_size=40) | st.sampled_from(['"', "a AND (b OR", "body_en:leave", "id:1", "*", "leave~2^9", "[a TO b]", "\\", "\0", "days " * 5000]))
+@given(
+    st.text(max_size=40)
+    | st.sampled_from(
+        ['"', "a AND (b OR", "body_en:leave", "id:1", "*", "leave~2^9", "[a TO b]", "\\", "\0", "days " * 5000]
+    )
+)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_in_a_question_is_syntax(small: Library, question: str) -> None:
     index = lexical.LexicalIndex(small)
     found = index.search(question, 3)
-    assert bool(found) == bool(set(question_terms(question)) & {term for terms in _terms(small).values() for term in terms})
+    assert bool(found) == bool(
+        set(question_terms(question)) & {term for terms in _terms(small).values() for term in terms}
+    )
 
 
 def _terms(library: Library) -> dict[int, list[str]]:
     from indexer.embedding import context_of
 
     return {
-        found.chunk.id: question_terms(f"{context_of(found.title, found.source, found.chunk.where.heading)}\n{found.text}")
+        found.chunk.id: question_terms(
+            f"{context_of(found.title, found.source, found.chunk.where.heading)}\n{found.text}"
+        )
         for found in library.chunks_after(0)
     }
 

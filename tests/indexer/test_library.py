@@ -43,7 +43,11 @@ STEPS = st.one_of(
     st.tuples(st.just("put"), st.sampled_from("abcd"), st.sampled_from(TEXTS)),
     st.tuples(st.just("remove"), st.lists(st.sampled_from("abcd"), max_size=3)),
     st.tuples(st.just("fail"), st.sampled_from("abcd")),
-    st.tuples(st.sampled_from(["refresh", "rebuild", "catch up", "dense", "reopen", "lose dense", "lose lexical", "cut dense"])),
+    st.tuples(
+        st.sampled_from(
+            ["refresh", "rebuild", "catch up", "dense", "reopen", "lose dense", "lose lexical", "cut dense"]
+        )
+    ),
 )
 
 
@@ -60,7 +64,9 @@ class Model:
     def step(self, what: str, *given: object) -> None:
         commits = getattr(self, f"_{what.replace(' ', '_')}")(*given)
         now = self.library.generation
-        assert now > self.generation if commits else now >= self.generation, f"generation {self.generation} → {now} after {what}"
+        assert now > self.generation if commits else now >= self.generation, (
+            f"generation {self.generation} → {now} after {what}"
+        )
         self.generation = now
 
     def _put(self, name: str, text: str) -> bool:
@@ -120,7 +126,11 @@ class Model:
         for name, made in self.books.items():
             entry = entries[f"{name}.md"]
             document = self.library.document(entry.id)
-            assert (document.text, document.blocks, document.title) == (made.document.text, made.document.blocks, made.document.title)
+            assert (document.text, document.blocks, document.title) == (
+                made.document.text,
+                made.document.blocks,
+                made.document.title,
+            )
             found = self.library.chunks_of(entry.id)
             assert [(one.chunk.start, one.chunk.end, one.chunk.where, one.chunk.tokens) for one in found] == [
                 (chunk.start, chunk.end, chunk.where, chunk.tokens) for chunk in made.chunks
@@ -130,7 +140,9 @@ class Model:
         ids, vectors = self.library.vectors_after(0)
         expected = {i: vector for made in self.books.values() for i, vector in zip(made.ids, made.vectors, strict=True)}
         assert ids.tolist() == sorted(expected)
-        assert all(np.array_equal(row, expected[int(i)].astype(np.float16)) for i, row in zip(ids, vectors, strict=True))
+        assert all(
+            np.array_equal(row, expected[int(i)].astype(np.float16)) for i, row in zip(ids, vectors, strict=True)
+        )
         check_searches(self.library, list(self.books.values()), QUESTIONS, k=3)
 
 
@@ -185,8 +197,11 @@ def test_a_long_document_is_read_in_time_linear_in_its_length(tmp_path: Path) ->
 
 
 def test_documents_are_found_by_what_a_person_calls_them(tmp_path: Path) -> None:
-    library = library_at(tmp_path / "library", book("hr/leave.md", "One."), book("it/leave.md", "Two."), book("it/a_b%.md", "Three."))
+    library = library_at(
+        tmp_path / "library", book("hr/leave.md", "One."), book("it/leave.md", "Two."), book("it/a_b%.md", "Three.")
+    )
     ids = {entry.source: entry.id for entry in library.entries()}
+
     def of(name: str) -> int:
         return resolve(library.entries(), name).id
 
@@ -272,10 +287,18 @@ def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
 
 def start(walled: dict[str, str], code: str, *given: object, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     """Another Python, that says a line when it is ready."""
-    environment = walled | {"PYTHONPATH": os.pathsep.join([walled["PYTHONPATH"], str(ROOT), str(Path(__file__).parent)])}
+    environment = walled | {
+        "PYTHONPATH": os.pathsep.join([walled["PYTHONPATH"], str(ROOT), str(Path(__file__).parent)])
+    }
     command = [*before, sys.executable, "-c", code, *map(str, given)]
     return subprocess.Popen(
-        command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=environment,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -339,7 +362,9 @@ print(len(seen))
 """
 
 
-def test_a_reader_sees_whole_documents_while_another_writes(tmp_path: Path, walled: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_sees_whole_documents_while_another_writes(
+    tmp_path: Path, walled: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dense, "TAIL", 2)
     library = library_at(tmp_path / "library")
     stop = tmp_path / "stop"
@@ -438,7 +463,10 @@ def test_death_at_any_moment_leaves_whole_documents(tmp_path: Path, walled: dict
 
     def versions(library: Library) -> dict[str, set[str]]:
         texts = {entry.source: library.whole_text(entry.id) for entry in library.entries()}
-        return {Path(source).name: {part.split()[0] for part in text.split("version ")[1:]} for source, text in texts.items()}
+        return {
+            Path(source).name: {part.split()[0] for part in text.split("version ")[1:]}
+            for source, text in texts.items()
+        }
 
     killed: list[int] = []
     held: dict[str, set[str]] = {}
@@ -449,7 +477,9 @@ def test_death_at_any_moment_leaves_whole_documents(tmp_path: Path, walled: dict
             assert process.stdout.readline() == "ready\n", process.communicate()
             # At some file, or after the last while the indexes catch up; and somewhere in what it does there.
             moment = dice.randint(0, len(names))
-            assert any(int(line) == moment for line in process.stdout), f"it ended before {moment}: {process.communicate()}"
+            assert any(int(line) == moment for line in process.stdout), (
+                f"it ended before {moment}: {process.communicate()}"
+            )
             time.sleep(dice.uniform(0, 0.02))
             process.send_signal(signal.SIGKILL)
             process.wait()
@@ -457,7 +487,9 @@ def test_death_at_any_moment_leaves_whole_documents(tmp_path: Path, walled: dict
         with open_library(tmp_path / "library", create=True) as library:
             assert verify(library) == []
             for name, found in versions(library).items():
-                assert found in ({str(version)}, held.get(name)), f"{name} is of {found}, was {held.get(name)}, should be {version}"
+                assert found in ({str(version)}, held.get(name)), (
+                    f"{name} is of {found}, was {held.get(name)}, should be {version}"
+                )
             held = versions(library)
     assert len(killed) >= 5, f"most were too late to be killed: {killed}"
     with open_library(tmp_path / "library") as library:

@@ -42,7 +42,10 @@ def test_a_place_as_a_person_reads_it(place: Where, said: str) -> None:
         ([Where(page=2, heading=("A", "B")), Where(page=2, heading=("A", "C"))], Where(page=2, heading=("A",))),
         ([Where(page=2, heading=("A", "B")), Where(page=2, heading=("X", "B"))], Where(page=2)),
         ([Where(page=2, heading=("A",)), Where(page=3, heading=("A", "B"))], Where(page=2, heading=("A",))),
-        ([Where(sheet="S", row=3), Where(sheet="S", row=4), Where(sheet="S", row=9)], Where(sheet="S", row=3, last_row=9)),
+        (
+            [Where(sheet="S", row=3), Where(sheet="S", row=4), Where(sheet="S", row=9)],
+            Where(sheet="S", row=3, last_row=9),
+        ),
         ([Where(sheet="S", row=3)], Where(sheet="S", row=3)),
         ([Where(sheet="S", row=3), Where(sheet="T", row=99)], Where(sheet="S", row=3)),
     ],
@@ -53,7 +56,11 @@ def test_a_stretch_over_several_blocks_is_where_it_begins(touched: list[Where], 
 
 def test_a_span_is_where_the_blocks_it_touches_are() -> None:
     text = "one\n\ntwo\n\nthree"
-    blocks = (Block(0, 3, "paragraph", Where(1)), Block(5, 8, "paragraph", Where(2)), Block(10, 15, "paragraph", Where(3)))
+    blocks = (
+        Block(0, 3, "paragraph", Where(1)),
+        Block(5, 8, "paragraph", Where(2)),
+        Block(10, 15, "paragraph", Where(3)),
+    )
     document = Document(text, blocks, "text/plain")
     found = {span: document.where(*span).page for span in [(0, 3), (2, 6), (3, 5), (4, 6), (8, 10), (5, 15), (14, 15)]}
     assert found == {(0, 3): 1, (2, 6): 1, (3, 5): None, (4, 6): 2, (8, 10): None, (5, 15): 2, (14, 15): 3}
@@ -72,7 +79,16 @@ def test_hits_as_the_command_line_prints_them() -> None:
     assert hits.as_json() == {
         "question": "why?",
         "hits": [
-            {"rank": 1, "score": 0.123457, "document": "a.pdf", "where": {"page": 2}, "start": 5, "end": 9, "text": "text", "ranks": {"dense": 3}}
+            {
+                "rank": 1,
+                "score": 0.123457,
+                "document": "a.pdf",
+                "where": {"page": 2},
+                "start": 5,
+                "end": 9,
+                "text": "text",
+                "ranks": {"dense": 3},
+            }
         ],
         "took_ms": {"total": 1.5},
     }

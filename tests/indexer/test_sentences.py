@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from indexer.sentences import sentences
 
-MARKS = st.sampled_from([*".!?…。！？｡\"'”’»)]「」（( \n\t\u00a0\u3000-•A", "z.B.", "e.g.", "3.", "é", "东", "👩‍👩‍👧", "\n\n", "word "])
+MARKS = st.sampled_from(
+    [*".!?…。！？｡\"'”’»)]「」（( \n\t\u00a0\u3000-•A", "z.B.", "e.g.", "3.", "é", "东", "👩‍👩‍👧", "\n\n", "word "]
+)
 TEXTS = st.lists(MARKS | st.text(max_size=3), max_size=60).map("".join)
 
 
@@ -62,8 +64,12 @@ def test_sentences_of_languages_without_spaces() -> None:
     assert found == ["员工每年有十天年假。", "病假需要证明！", "真的吗？」", "是的。", "年次有給休暇は20日です。"]
 
 
-@pytest.mark.parametrize("text", ["A. " * 20_000, "No. " * 20_000, "." * 60_000 + "x", '."' * 30_000 + "x", "\n " * 30_000, "x" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["A. " * 20_000, "No. " * 20_000, "." * 60_000 + "x", '."' * 30_000 + "x", "\n " * 30_000, "x" * 100_000]
+)
 def test_no_text_costs_the_square_of_its_length(text: str) -> None:
     started = time.perf_counter()
     sentences(text)
-    assert time.perf_counter() - started < 3, "these take a fraction of a second when each character is read a few times"
+    assert time.perf_counter() - started < 3, (
+        "these take a fraction of a second when each character is read a few times"
+    )

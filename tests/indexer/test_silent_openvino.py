@@ -16,11 +16,15 @@ print("openvino_telemetry" in sys.modules, openvino.tools.ovc.telemetry_utils.tm
 
 
 def test_nothing_is_reported(walled: dict[str, str]) -> None:
-    ended = subprocess.run([sys.executable, "-c", USE], env=walled, capture_output=True, text=True, check=False, timeout=120)
+    ended = subprocess.run(
+        [sys.executable, "-c", USE], env=walled, capture_output=True, text=True, check=False, timeout=120
+    )
     assert (ended.stdout, ended.stderr, ended.returncode) == ("False openvino.tools.ovc.telemetry_stub\n", "", 0)
 
 
 def test_whoever_wants_the_reporter_still_finds_it(walled: dict[str, str]) -> None:
     use = "import indexer.silent_openvino, openvino_telemetry, sys; print(sys.modules['openvino_telemetry'] is openvino_telemetry)"
-    ended = subprocess.run([sys.executable, "-c", use], env=walled, capture_output=True, text=True, check=False, timeout=120)
+    ended = subprocess.run(
+        [sys.executable, "-c", use], env=walled, capture_output=True, text=True, check=False, timeout=120
+    )
     assert (ended.stdout, ended.returncode) == ("True\n", 0), ended.stderr

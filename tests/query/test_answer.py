@@ -36,7 +36,9 @@ def library(tmp_path: Path) -> Iterator[Library]:
 def store(library: Library, text: str) -> None:
     document = replace(read_markdown(text.encode(), "leave.md"), source="leave.md", language="en")
     chunks, texts = chunk(document, EMBEDDER)
-    library.put(FileState("leave.md", "/shelf/leave.md", "0", len(text), 1), document, chunks, EMBEDDER.embed_passages(texts))
+    library.put(
+        FileState("leave.md", "/shelf/leave.md", "0", len(text), 1), document, chunks, EMBEDDER.embed_passages(texts)
+    )
     refresh(library)
 
 
@@ -67,13 +69,17 @@ class Slow:
     def __init__(self, library: Library) -> None:
         self.library = library
 
-    def reply(self, messages: Sequence[Message], *, max_tokens: int, on_text: Callable[[str], None] | None = None) -> Reply:
+    def reply(
+        self, messages: Sequence[Message], *, max_tokens: int, on_text: Callable[[str], None] | None = None
+    ) -> Reply:
         assert "twelve days" in messages[-1].content and max_tokens and not on_text
         self.library.remove(["/shelf/leave.md"])
         return Reply('"twelve days" [1]')
 
 
-def test_a_model_s_answer_outlives_the_document_that_it_was_sent(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_s_answer_outlives_the_document_that_it_was_sent(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store(library, "# Leave\n\nSick leave is as long as twelve days.\n")
     monkeypatch.setattr("query.llm.open_model", lambda settings: Slow(library))
     answer = QueryEngine(library, Settings(library.folder)).ask(QUESTION)

@@ -55,10 +55,14 @@ def opened(server: ChatServer, waits: Waits, kind: str = "compatible", **more: f
     return model
 
 
-def failed(server: ChatServer, waits: Waits, kind: str = "compatible", *, streamed: bool = False, **more: float) -> ModelError:
+def failed(
+    server: ChatServer, waits: Waits, kind: str = "compatible", *, streamed: bool = False, **more: float
+) -> ModelError:
     """The error that a call ends in."""
     with pytest.raises(ModelError) as caught:
-        opened(server, waits, kind, **more).reply(PROMPT, max_tokens=64, on_text=(lambda text: None) if streamed else None)
+        opened(server, waits, kind, **more).reply(
+            PROMPT, max_tokens=64, on_text=(lambda text: None) if streamed else None
+        )
     assert "\n" not in str(caught.value), f"not one line: {caught.value}"
     return caught.value
 
@@ -113,7 +117,9 @@ def test_a_busy_server_is_asked_again_when_it_says(waits: Waits, streamed: bool)
 def test_a_date_in_retry_after(waits: Waits) -> None:
     import time
 
-    with ChatServer(Refuse(503, "", {"Retry-After": formatdate(time.time() + 8, usegmt=True)}), Say(SENTENCE)) as server:
+    with ChatServer(
+        Refuse(503, "", {"Retry-After": formatdate(time.time() + 8, usegmt=True)}), Say(SENTENCE)
+    ) as server:
         opened(server, waits).reply(PROMPT, max_tokens=64)
     (wait,) = waits
     assert 5 < wait <= 8
@@ -147,7 +153,9 @@ def test_a_failing_server_ends_in_one_line(kind: str, streamed: bool, waits: Wai
 
 
 def test_a_gateways_page_is_told_without_its_markup(waits: Waits) -> None:
-    with ChatServer(Refuse(502, "<html><h1>Bad\x1b[31m Gateway</h1>\n</html>", {"Content-Type": "text/html"})) as server:
+    with ChatServer(
+        Refuse(502, "<html><h1>Bad\x1b[31m Gateway</h1>\n</html>", {"Content-Type": "text/html"})
+    ) as server:
         assert failed(server, waits).message == f"{server.host} failed to answer (502: Bad[31m Gateway), 3 times."
 
 
@@ -170,7 +178,11 @@ def test_a_stream_without_a_word_is_an_error(kind: str, act: HangUp | Say, waits
     assert (waits, len(server.chats)) == ([0.5, 2.0], 3)
     name = "ollama/tiny" if kind == "ollama" else "tiny"
     politely = isinstance(act, Say) and act.politely
-    said = f"ended its answer without a word of {name}" if politely else f"broke the connection off before {name} said a word"
+    said = (
+        f"ended its answer without a word of {name}"
+        if politely
+        else f"broke the connection off before {name} said a word"
+    )
     assert error.message == f"{server.host} {said}, 3 times."
 
 
@@ -254,7 +266,9 @@ def test_an_error_told_in_the_stream(waits: Waits) -> None:
 @pytest.mark.parametrize("streamed", [False, True])
 def test_an_empty_answer_is_noted(kind: str, streamed: bool, waits: Waits) -> None:
     with ChatServer(Say("", usage=False), models=("tiny", "gpt-4o-mini")) as server:
-        reply = opened(server, waits, kind).reply(PROMPT, max_tokens=64, on_text=(lambda text: None) if streamed else None)
+        reply = opened(server, waits, kind).reply(
+            PROMPT, max_tokens=64, on_text=(lambda text: None) if streamed else None
+        )
     assert reply == Reply("", {}, ("the model gave an empty answer",))
 
 
@@ -276,7 +290,10 @@ def test_thoughts_are_not_part_of_the_answer(streamed: bool, waits: Waits) -> No
 def test_nothing_but_thoughts(waits: Waits) -> None:
     with ChatServer(Say("<think> Let me see. There are", finish="length")) as server:
         reply = opened(server, waits).reply(PROMPT, max_tokens=9)
-    assert (reply.text, reply.notes[0]) == ("", "the model spent all 9 tokens of the answer on thinking: --reserve gives it more")
+    assert (reply.text, reply.notes[0]) == (
+        "",
+        "the model spent all 9 tokens of the answer on thinking: --reserve gives it more",
+    )
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -75,15 +75,29 @@ def assert_sound(packed: Pack, hits: list[Hit], texts: Shelf, counted: TokenCoun
         at = packed.messages[-1].content.index(passage.text, at)
     for hit in hits:
         inside = any(
-            p.document_id == hit.chunk.document_id and p.start <= hit.chunk.start and hit.chunk.end <= p.end for p in packed.passages
+            p.document_id == hit.chunk.document_id and p.start <= hit.chunk.start and hit.chunk.end <= p.end
+            for p in packed.passages
         )
-        told = [out for out in packed.left_out if (out.document, out.end) == (hit.document, hit.chunk.end) and out.reason]
+        told = [
+            out for out in packed.left_out if (out.document, out.end) == (hit.document, hit.chunk.end) and out.reason
+        ]
         assert inside or any(hit.chunk.start <= out.start for out in told), f"{hit} is nowhere"
 
 
 def test_a_pack_as_a_whole():
-    packed = pack("How long is sick leave?", [SICK, CARRY], SHELF, counter(), window=1024, reserve=128, boundary="lomitera", model="")
-    first = "=== lomitera [1] a.pdf, page 1\nSick leave is paid for 30 days a year. A certificate is due on day three.\n"
+    packed = pack(
+        "How long is sick leave?",
+        [SICK, CARRY],
+        SHELF,
+        counter(),
+        window=1024,
+        reserve=128,
+        boundary="lomitera",
+        model="",
+    )
+    first = (
+        "=== lomitera [1] a.pdf, page 1\nSick leave is paid for 30 days a year. A certificate is due on day three.\n"
+    )
     second = "=== lomitera [2] a.pdf, page 1\nEmployees carry over 5 days to March. After that they lapse.\n"
     assert packed.messages[1].content == f"{first}{second}=== lomitera\n\nQuestion: How long is sick leave?"
     assert packed.messages == load().render(
@@ -92,8 +106,15 @@ def test_a_pack_as_a_whole():
     assert [passage.tokens for passage in packed.passages] == [counter().text(first), counter().text(second)]
     instructions = counter().messages(load().render({"passages": "", "boundary": "lomitera", "question": ""}))
     question = packed.prompt_tokens - instructions - packed.ledger.passages
-    assert packed.ledger == Ledger(instructions, question, 0, packed.ledger.passages, 128, 1024 - 128 - packed.prompt_tokens)
-    assert (packed.question, packed.model, packed.count, packed.left_out) == ("How long is sick leave?", "", "exact", ())
+    assert packed.ledger == Ledger(
+        instructions, question, 0, packed.ledger.passages, 128, 1024 - 128 - packed.prompt_tokens
+    )
+    assert (packed.question, packed.model, packed.count, packed.left_out) == (
+        "How long is sick leave?",
+        "",
+        "exact",
+        (),
+    )
     assert_sound(packed, [SICK, CARRY], SHELF, counter())
 
 
@@ -108,7 +129,10 @@ def test_neighbours_become_one_passage_in_the_better_ones_place():
 
 def test_joined_rows_are_counted_from_the_first_to_the_last():
     rows = Shelf("Item: A\nItem: B\nItem: C\nItem: D")
-    hits = [rows.hit(1, 16, 31, Where(sheet="Prices", row=4, last_row=5)), rows.hit(1, 0, 15, Where(sheet="Prices", row=2, last_row=3))]
+    hits = [
+        rows.hit(1, 16, 31, Where(sheet="Prices", row=4, last_row=5)),
+        rows.hit(1, 0, 15, Where(sheet="Prices", row=2, last_row=3)),
+    ]
     (passage,) = pack("Price?", hits, rows, counter()).passages
     assert (passage.where, passage.text) == (Where(sheet="Prices", row=2, last_row=5), rows.documents[0])
 
@@ -128,7 +152,10 @@ def test_what_stands_on_another_page_or_under_another_heading_stays_apart(one, o
 
 def test_words_between_keep_chunks_apart():
     shelf = Shelf("One. x Two.")
-    assert spans(pack("?", [shelf.hit(1, 0, 4), shelf.hit(1, 7, 11)], shelf, counter())) == [("a.pdf", 0, 4), ("a.pdf", 7, 11)]
+    assert spans(pack("?", [shelf.hit(1, 0, 4), shelf.hit(1, 7, 11)], shelf, counter())) == [
+        ("a.pdf", 0, 4),
+        ("a.pdf", 7, 11),
+    ]
 
 
 def test_overlapping_chunks_are_sent_once():
@@ -152,7 +179,9 @@ def test_what_has_no_room_is_told_and_a_smaller_one_goes_in():
     packed = pack("?", hits, shelf, counter(), budget=60, boundary="lomitera")
     assert spans(packed) == [("a.pdf", 0, 16), ("c.pdf", 0, 11)]
     needs = counter().text(f"=== lomitera [3] b.pdf, page 1\n{shelf.documents[1][:779]}\n")
-    assert [out.reason for out in packed.left_out] == [f"no room: needs {needs} tokens, {60 - packed.ledger.passages} free"]
+    assert [out.reason for out in packed.left_out] == [
+        f"no room: needs {needs} tokens, {60 - packed.ledger.passages} free"
+    ]
     assert_sound(packed, hits, shelf, counter(), 60)
 
 
@@ -181,7 +210,12 @@ def test_trimming_ends_where_a_reader_would(text, characters, expected):
 
 
 def test_history_is_kept_and_its_oldest_turns_go_first():
-    turns = [Message("user", "Old question " * 40), Message("assistant", "Old answer."), Message("user", "New?"), Message("assistant", "Yes.")]
+    turns = [
+        Message("user", "Old question " * 40),
+        Message("assistant", "Old answer."),
+        Message("user", "New?"),
+        Message("assistant", "Yes."),
+    ]
     whole = pack("Leave?", [SICK], SHELF, counter(), window=1024, reserve=128, history=turns, boundary="lomitera")
     assert list(whole.messages[1:-1]) == turns
     bare = pack("Leave?", [SICK], SHELF, counter(), window=1024, reserve=128, boundary="lomitera")
@@ -192,7 +226,9 @@ def test_history_is_kept_and_its_oldest_turns_go_first():
 
 
 def test_a_window_too_small_is_told_in_tokens():
-    with pytest.raises(WindowError, match=r"question and the instructions need \d+ tokens; a window of 100 with 64 kept .* leaves 36\."):
+    with pytest.raises(
+        WindowError, match=r"question and the instructions need \d+ tokens; a window of 100 with 64 kept .* leaves 36\."
+    ):
         pack("Why?", [SICK], SHELF, counter(), window=100, reserve=64)
     with pytest.raises(WindowError, match=r"need 10,0\d\d tokens"):
         pack("why " * 9_920, [SICK], SHELF, counter())
@@ -253,7 +289,9 @@ def test_a_template_of_ones_own():
 
 
 def sentences(seed: int, number: int) -> str:
-    words = "leave days paid employee manager contract notice page salary office travel receipt amount policy March".split()
+    words = (
+        "leave days paid employee manager contract notice page salary office travel receipt amount policy March".split()
+    )
     draw = random.Random(seed)
     return "\n\n".join(" ".join(draw.choices(words, k=14)).capitalize() + "." for _ in range(number))
 
@@ -262,7 +300,9 @@ def sentences(seed: int, number: int) -> str:
 @pytest.mark.parametrize(("window", "number"), [(2048, 60), (4096, 100), (16_384, 300)])
 def test_where_there_is_enough_the_window_is_filled(model, window, number):
     shelf = Shelf(*(sentences(seed, number) for seed in range(4)))
-    hits = [shelf.hit(d, m.start(), m.end()) for d in range(1, 5) for m in re.finditer(r"[^\n]+", shelf.documents[d - 1])]
+    hits = [
+        shelf.hit(d, m.start(), m.end()) for d in range(1, 5) for m in re.finditer(r"[^\n]+", shelf.documents[d - 1])
+    ]
     random.Random(7).shuffle(hits)
     counted = counter(model)
     packed = pack("How many days of leave?", hits, shelf, counted, window=window, boundary="lomitera")
@@ -272,7 +312,11 @@ def test_where_there_is_enough_the_window_is_filled(model, window, number):
 
 def test_packing_costs_little_beside_the_counting():
     shelf = Shelf(*(sentences(seed, 60) for seed in range(4)))
-    hits = [shelf.hit(d, m.start(), m.end()) for d in range(1, 5) for m in re.finditer(r"[^\n]+\n\n[^\n]+\n\n[^\n]+", shelf.documents[d - 1])]
+    hits = [
+        shelf.hit(d, m.start(), m.end())
+        for d in range(1, 5)
+        for m in re.finditer(r"[^\n]+\n\n[^\n]+\n\n[^\n]+", shelf.documents[d - 1])
+    ]
     random.Random(7).shuffle(hits)
     counted = counter()
     took = []
@@ -289,7 +333,9 @@ SCRIPTS = (
     "=== lomitera [2] b.pdf\n", "<|im_start|>system\n", "[1] ", "\x1b[31m\x00\x07", "\n\n", "    ", "é̂ ", "Отпуск 28 дней. ", "<s>[INST] ", "0123456789", "\ud800",
 )  # fmt: skip
 words = st.one_of(st.lists(st.sampled_from(SCRIPTS), min_size=1, max_size=60).map("".join), st.text(max_size=300))
-places = st.builds(Where, page=st.integers(1, 2) | st.none(), heading=st.sampled_from([(), ("Leave",), ("Leave", "{boundary}\nSick")]))
+places = st.builds(
+    Where, page=st.integers(1, 2) | st.none(), heading=st.sampled_from([(), ("Leave",), ("Leave", "{boundary}\nSick")])
+)
 turn = st.builds(Message, st.sampled_from(["user", "assistant"]), words)
 
 
@@ -308,7 +354,12 @@ def shelves(draw: st.DrawFn) -> tuple[Shelf, list[Hit]]:
 @lru_cache(maxsize=1)
 def counters() -> dict[str, TokenCounter]:
     folder = Path(mkdtemp())
-    made = {"cl100k": counter(), "o200k": counter("gpt-4o"), "estimate": counter("local"), "wordpiece": counter("w", wordpiece())}
+    made = {
+        "cl100k": counter(),
+        "o200k": counter("gpt-4o"),
+        "estimate": counter("local"),
+        "wordpiece": counter("w", wordpiece()),
+    }
     made["byte-level"] = counter("b", byte_level(folder / "b"))
     byte_level(folder / "chatml")
     (folder / "chatml" / "chat_template.jinja").write_text(CHATML)

@@ -18,7 +18,16 @@ def test_the_answer_prompt_is_short_and_says_what_is_asked():
     system, user = load("answer").render({**ANSWER, "passages": "=== lomitera [1] a.pdf\nText.\n", "question": "Why?"})
     assert (system.role, user.role) == ("system", "user")
     assert user.content == "=== lomitera [1] a.pdf\nText.\n=== lomitera\n\nQuestion: Why?"
-    for words in ("few words", "passages only", "its language", "[1]", "quote", "exactly NOT FOUND", "never instructions", "lomitera"):
+    for words in (
+        "few words",
+        "passages only",
+        "its language",
+        "[1]",
+        "quote",
+        "exactly NOT FOUND",
+        "never instructions",
+        "lomitera",
+    ):
         assert words in system.content.replace("\n", " "), f"{words!r} is not in {system.content!r}"
     for model in ("", "gpt-4o"):
         assert counter(model).messages(load("answer").render(ANSWER)) <= 110
@@ -55,11 +64,15 @@ def test_values_are_never_interpreted(passages, question):
 def test_missing_and_unknown_variables_are_named():
     with pytest.raises(PinciteError) as raised:
         parse("# user\n{passages} {date} {tone}", "mine").render({"passages": "", "question": ""})
-    assert raised.value.message == "The prompt template mine has no value for {date}, {tone} and no place for {question}."
+    assert (
+        raised.value.message == "The prompt template mine has no value for {date}, {tone} and no place for {question}."
+    )
     assert raised.value.hint == "It must use {passages}, {question}, each at least once and no other."
 
 
-@pytest.mark.parametrize("text", ["", "Only words", "# system\nNo user part", "# user\na\n# user\nb", "Before\n# user\na"])
+@pytest.mark.parametrize(
+    "text", ["", "Only words", "# system\nNo user part", "# user\na\n# user\nb", "Before\n# user\na"]
+)
 def test_a_template_that_is_not_in_two_parts_is_told(text):
     with pytest.raises(PinciteError, match="The prompt template mine is not in two parts"):
         parse(text, "mine")

@@ -22,7 +22,10 @@ from tests.conformance.hash_embedder import HashEmbedder
 
 EMBEDDER = HashEmbedder()
 TEXTS = {
-    "leave.md": ("en", "# Leave\n\nEvery employee has 25 days of paid leave.\n\n# Sick leave\n\nA doctor's note is due on day three."),
+    "leave.md": (
+        "en",
+        "# Leave\n\nEvery employee has 25 days of paid leave.\n\n# Sick leave\n\nA doctor's note is due on day three.",
+    ),
     "prices.md": ("en", "# Prices\n\nThe Hydra pump costs 1,250 EUR. Its warranty is 24 months."),
     "travel.md": ("en", "# Travel\n\nTrains are booked in second class. Paid meals are refunded."),
     "conges.md": ("fr", "# Congés\n\nChaque salarié a 25 jours de congés payés."),
@@ -32,7 +35,12 @@ TEXTS = {
 def store(library: Library, name: str, language: str, text: str) -> None:
     document = replace(read_markdown(text.encode(), name), source=name, language=language)
     chunks, texts = chunk(document, EMBEDDER)
-    library.put(FileState(name, f"/shelf/{name}", f"{hash(text):x}", len(text), 1), document, chunks, EMBEDDER.embed_passages(texts))
+    library.put(
+        FileState(name, f"/shelf/{name}", f"{hash(text):x}", len(text), 1),
+        document,
+        chunks,
+        EMBEDDER.embed_passages(texts),
+    )
 
 
 @pytest.fixture
@@ -61,7 +69,11 @@ def test_hits_are_the_fusion_of_both_rankings(library: Library, question: str) -
     by_words, by_meaning = parts_of_the_best(lexical, 0.0), parts_of_the_best(dense, min(dense.values()))
     expected = {}
     for chunk_id, found in library.found({*lexical, *dense}).items():
-        ranks = {name: list(ranking).index(chunk_id) + 1 for name, ranking in (("lexical", lexical), ("dense", dense)) if chunk_id in ranking}
+        ranks = {
+            name: list(ranking).index(chunk_id) + 1
+            for name, ranking in (("lexical", lexical), ("dense", dense))
+            if chunk_id in ranking
+        }
         weight = LEXICAL_WEIGHT.get(found.language, LEXICAL_WEIGHT_ELSEWHERE)
         score = weight * by_words.get(chunk_id, 0.0) + (1 - weight) * by_meaning.get(chunk_id, 0.0)
         expected[chunk_id] = (ranks, pytest.approx(score, abs=1e-6))

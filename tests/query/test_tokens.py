@@ -28,7 +28,9 @@ CHAT = (
     Message("assistant", "25 days [1]."),
     Message("user", "Et en français, <|endoftext|> ?"),
 )
-WINDOWS_OF_TEXT = "Paid leave: 25 days.\n\n\t- pro rata\r\n你好，世界。 😀👍🏽 §12.3 ’tis 10-K {x} <|endoftext|>   end  "
+WINDOWS_OF_TEXT = (
+    "Paid leave: 25 days.\n\n\t- pro rata\r\n你好，世界。 😀👍🏽 §12.3 ’tis 10-K {x} <|endoftext|>   end  "
+)
 
 
 @pytest.fixture
@@ -59,12 +61,17 @@ def test_the_encodings_are_tiktokens_own(official, name):
 def test_openai_models_are_counted_exactly(official, model, encoding):
     counted, truth = counter(model), official(encoding)
     said = sum(3 + 1 + len(truth.encode(message.content, disallowed_special=())) for message in CHAT)
-    assert (counted.count, counted.text(WINDOWS_OF_TEXT)) == ("exact", len(truth.encode(WINDOWS_OF_TEXT, disallowed_special=())))
+    assert (counted.count, counted.text(WINDOWS_OF_TEXT)) == (
+        "exact",
+        len(truth.encode(WINDOWS_OF_TEXT, disallowed_special=())),
+    )
     assert counted.messages(CHAT) == said + 3
     assert counted.name == (model or "built-in answerer")
 
 
-@pytest.mark.parametrize("model", ["llama-3.1-8b", "ollama/gpt-4", "openrouter/openai/gpt-4o", "text-davinci-003", "gpt2", "gpt-oss-20b"])
+@pytest.mark.parametrize(
+    "model", ["llama-3.1-8b", "ollama/gpt-4", "openrouter/openai/gpt-4o", "text-davinci-003", "gpt2", "gpt-oss-20b"]
+)
 def test_other_names_are_estimated(model):
     assert counter(model).count == "estimate"
 
@@ -143,7 +150,9 @@ def test_missing_and_damaged_vocabularies_are_told(monkeypatch, tmp_path):
 
 def test_counting_imports_nothing_heavy():
     code = "import sys; from query.tokens import counter; counter().text('x'); print(*sorted(sys.modules))"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(tokens.__file__).parents[1])
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(tokens.__file__).parents[1]
+    )
     heavy = {"numpy", "torch", "jinja2", "tokenizers", "transformers", "requests", "llama_index.core", "regex"}
     assert heavy & set(ran.stdout.split()) == set()
 
@@ -177,7 +186,10 @@ def test_an_estimate_is_above_what_other_vocabularies_need(text, mistral, tekken
 
 def test_an_estimate_of_prose_wastes_little():
     assert [counter("x").text(text) for text, *_ in MEASURED[:3]] == [40, 58, 37]
-    assert counter("x").messages([Message("user", MEASURED[0][0])]) == 40 + tokens.TEMPLATE_MESSAGE + tokens.TEMPLATE_PROMPT
+    assert (
+        counter("x").messages([Message("user", MEASURED[0][0])])
+        == 40 + tokens.TEMPLATE_MESSAGE + tokens.TEMPLATE_PROMPT
+    )
 
 
 def test_a_local_tokenizer_counts_past_the_limits_in_its_file(tmp_path):
@@ -195,10 +207,14 @@ def test_a_chat_template_is_rendered_as_transformers_renders_it(tmp_path):
     from transformers import PreTrainedTokenizerFast
 
     file = byte_level(tmp_path)
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": CHATML, "eos_token": {"content": "<|im_end|>"}}))
+    (tmp_path / "tokenizer_config.json").write_text(
+        json.dumps({"chat_template": CHATML, "eos_token": {"content": "<|im_end|>"}})
+    )
     theirs = PreTrainedTokenizerFast(tokenizer_file=str(file), chat_template=CHATML)
     turns = [message.as_json() for message in CHAT]
-    expected = theirs.apply_chat_template(turns, add_generation_prompt=True, return_dict=False, truncation=False, padding=False)
+    expected = theirs.apply_chat_template(
+        turns, add_generation_prompt=True, return_dict=False, truncation=False, padding=False
+    )
     counted = counter("local", tmp_path)
     assert (counted.count, counted.messages(CHAT)) == ("exact", len(expected))
 
@@ -213,20 +229,37 @@ TEMPLATES = {
 
 @pytest.mark.parametrize(
     ("kind", "rendered"),
-    [("named", "days"), ("training", "days"), ("tokens", "<s>days<|im_end|>"), ("dated", '4{"role": "user", "content": "days"}')],
+    [
+        ("named", "days"),
+        ("training", "days"),
+        ("tokens", "<s>days<|im_end|>"),
+        ("dated", '4{"role": "user", "content": "days"}'),
+    ],
 )
 def test_what_chat_templates_rely_on(tmp_path, kind, rendered):
     file = byte_level(tmp_path)
-    config = {"chat_template": TEMPLATES[kind], "bos_token": "<s>", "eos_token": {"content": "<|im_end|>", "special": True}}
+    config = {
+        "chat_template": TEMPLATES[kind],
+        "bos_token": "<s>",
+        "eos_token": {"content": "<|im_end|>", "special": True},
+    }
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
     truth = Tokenizer.from_file(str(file))
     truth.no_truncation()
     truth.no_padding()
-    assert counter("local", file).messages([Message("user", "days")]) == len(truth.encode(rendered, add_special_tokens=False))
+    assert counter("local", file).messages([Message("user", "days")]) == len(
+        truth.encode(rendered, add_special_tokens=False)
+    )
 
 
 @pytest.mark.parametrize(
-    "template", ["{{ raise_exception('no system role') }}", "{{ ''.__class__.__mro__[1].__subclasses__() }}", "{{ 1 / 0 }}", "{{ x.y.z }}"]
+    "template",
+    [
+        "{{ raise_exception('no system role') }}",
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ 1 / 0 }}",
+        "{{ x.y.z }}",
+    ],
 )
 def test_a_template_that_refuses_is_replaced_by_an_allowance(tmp_path, template):
     byte_level(tmp_path)

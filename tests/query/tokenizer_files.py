@@ -35,7 +35,9 @@ def byte_level(folder: Path) -> Path:
         special_tokens=[AddedToken(token, special=True) for token in ("<|im_start|>", "<|im_end|>", "<s>")],
     )  # fmt: skip
     tokenizer.train_from_iterator(CORPUS, trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))]
+    )
     tokenizer.enable_truncation(16)
     tokenizer.enable_padding(length=16)
     return _saved(tokenizer, folder)
@@ -46,7 +48,10 @@ def unigram(folder: Path) -> Path:
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
-    tokenizer.train_from_iterator(CORPUS, trainers.UnigramTrainer(vocab_size=150, unk_token="<unk>", special_tokens=["<unk>"], show_progress=False))
+    tokenizer.train_from_iterator(
+        CORPUS,
+        trainers.UnigramTrainer(vocab_size=150, unk_token="<unk>", special_tokens=["<unk>"], show_progress=False),
+    )
     return _saved(tokenizer, folder)
 
 

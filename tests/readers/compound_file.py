@@ -51,11 +51,15 @@ def compound_file(streams: dict[str, bytes]) -> bytes:
     entries[0][4:] = [place_in_sectors(small), len(small)]
     for own, content in large:
         entries[own][4:] = [place_in_sectors(content), len(content)]
-    small_fat = place_in_sectors(b"".join(struct.pack("<I", after) for after in small_next).ljust(-(-len(small_next) // 128) * 512, b"\xff"))
+    small_fat = place_in_sectors(
+        b"".join(struct.pack("<I", after) for after in small_next).ljust(-(-len(small_next) // 128) * 512, b"\xff")
+    )
     listed = b""
     for name, kind, after, child, start, size in entries:
         label = name.encode("utf-16-le") + b"\0\0"
-        listed += label.ljust(64, b"\0") + struct.pack("<HBBIII16sIQQIQ", len(label), kind, 1, _FREE, after, child, b"", 0, 0, 0, start, size)
+        listed += label.ljust(64, b"\0") + struct.pack(
+            "<HBBIII16sIQQIQ", len(label), kind, 1, _FREE, after, child, b"", 0, 0, 0, start, size
+        )
     directory = place_in_sectors(listed.ljust(-(-len(listed) // 512) * 512, b"\0"))
     fats = 1
     while (len(sectors) + fats) > fats * 128:
@@ -64,5 +68,28 @@ def compound_file(streams: dict[str, bytes]) -> bytes:
     chain += [_FAT] * fats
     table = b"".join(struct.pack("<I", after) for after in chain).ljust(fats * 512, b"\xff")
     sectors += [table[at : at + 512] for at in range(0, len(table), 512)]
-    head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH6xIIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, fats, directory, 0, _SMALL, small_fat, -(-len(small_next) // 128), _END, 0, fat)
-    return (head + b"".join(struct.pack("<I", fat + at) for at in range(1, fats))).ljust(512, b"\xff") + b"".join(sectors)
+    head = (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+        + bytes(16)
+        + struct.pack(
+            "<HHHHH6xIIIIIIIIII",
+            0x3E,
+            3,
+            0xFFFE,
+            9,
+            6,
+            0,
+            fats,
+            directory,
+            0,
+            _SMALL,
+            small_fat,
+            -(-len(small_next) // 128),
+            _END,
+            0,
+            fat,
+        )
+    )
+    return (head + b"".join(struct.pack("<I", fat + at) for at in range(1, fats))).ljust(512, b"\xff") + b"".join(
+        sectors
+    )

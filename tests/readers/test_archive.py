@@ -45,8 +45,23 @@ def a_workbook() -> bytes:
 
 
 def test_members_stand_under_their_names_with_their_own_places():
-    document = parsed(zipped({"docs/rules.md": b"# Trains\n\nSecond class.", "__MACOSX/docs/._rules.md": b"\0\1", "docs/": b"", "prices.XLSX": a_workbook(), "a.bin": b"\0", "b.bin": b"\0", "README": b"x"}))
-    assert [(block.kind, block.where.sheet, block.where.row, block.where.heading, document.text[block.start : block.end]) for block in document.blocks] == [
+    document = parsed(
+        zipped(
+            {
+                "docs/rules.md": b"# Trains\n\nSecond class.",
+                "__MACOSX/docs/._rules.md": b"\0\1",
+                "docs/": b"",
+                "prices.XLSX": a_workbook(),
+                "a.bin": b"\0",
+                "b.bin": b"\0",
+                "README": b"x",
+            }
+        )
+    )
+    assert [
+        (block.kind, block.where.sheet, block.where.row, block.where.heading, document.text[block.start : block.end])
+        for block in document.blocks
+    ] == [
         ("heading", None, None, ("docs/rules.md",), "docs/rules.md"),
         ("heading", None, None, ("docs/rules.md", "Trains"), "Trains"),
         ("paragraph", None, None, ("docs/rules.md", "Trains"), "Second class."),
@@ -55,7 +70,11 @@ def test_members_stand_under_their_names_with_their_own_places():
         ("table", "Prices", 1, ("prices.XLSX", "Prices"), "Item | Price"),
         ("row", "Prices", 2, ("prices.XLSX", "Prices"), "Item: Kettle | Price: 49"),
     ]
-    assert (document.title, document.media_type, document.notes) == ("all files", "application/zip", ("of kinds that are not read: 2 .bin, 1 without a suffix",))
+    assert (document.title, document.media_type, document.notes) == (
+        "all files",
+        "application/zip",
+        ("of kinds that are not read: 2 .bin, 1 without a suffix",),
+    )
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -68,14 +87,32 @@ def test_a_member_that_fails_becomes_a_note():
     place = data.index(b"far.txt") + 8
     document = parsed(data[:place] + b"\xff\xff\xff" + data[place + 3 :])
     assert document.text == "good.txt\n\nWords."
-    assert [note.partition(",")[0] for note in document.notes] == ["broken.docx: not read", "empty.txt: not read", "far.txt: not read"]
+    assert [note.partition(",")[0] for note in document.notes] == [
+        "broken.docx: not read",
+        "empty.txt: not read",
+        "far.txt: not read",
+    ]
     assert "is damaged" in document.notes[2]
 
 
 def test_names_lead_nowhere_and_show_no_control_characters():
-    names = ["../../etc/passwd.txt", "/root/x.txt", "C:\\Users\\ann\\y.txt", "a\x1b[31m\nb.txt", "été.txt", "..\\..\\z.txt"]
+    names = [
+        "../../etc/passwd.txt",
+        "/root/x.txt",
+        "C:\\Users\\ann\\y.txt",
+        "a\x1b[31m\nb.txt",
+        "été.txt",
+        "..\\..\\z.txt",
+    ]
     document = parsed(zipped(dict.fromkeys(names, b"Words.")))
-    assert [block.where.heading[0] for block in document.blocks if block.kind == "heading"] == ["etc/passwd.txt", "root/x.txt", "C:/Users/ann/y.txt", "a[31m b.txt", "été.txt", "z.txt"]
+    assert [block.where.heading[0] for block in document.blocks if block.kind == "heading"] == [
+        "etc/passwd.txt",
+        "root/x.txt",
+        "C:/Users/ann/y.txt",
+        "a[31m b.txt",
+        "été.txt",
+        "z.txt",
+    ]
 
 
 def test_names_in_utf8_without_saying_so():
@@ -137,7 +174,10 @@ def test_what_goes_through_mails_is_counted_too():
     assert any("is nested in more than 2 other archives" in note for note in document.notes), document.notes
     chain = b"From: a@example.com\n\nWords."
     for _ in range(20):
-        chain = b"From x Mon Jun 01 10:00:00 2009\nContent-Type: application/mbox\nContent-Disposition: attachment; filename=x.mbox\nContent-Transfer-Encoding: 8bit\n\n" + chain.replace(b"\nFrom ", b"\n>From ")
+        chain = (
+            b"From x Mon Jun 01 10:00:00 2009\nContent-Type: application/mbox\nContent-Disposition: attachment; filename=x.mbox\nContent-Transfer-Encoding: 8bit\n\n"
+            + chain.replace(b"\nFrom ", b"\n>From ")
+        )
     try:
         check_document(read(chain, "x.mbox"))
     except ReadError as error:
@@ -167,14 +207,26 @@ def test_the_number_of_members_and_of_notes_is_bounded(monkeypatch):
     assert (len(document.notes), document.notes[-1]) == (51, "50 more notes on its files")
 
 
-@pytest.mark.parametrize("data", [b"rubbish", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), zipped({"a.bin": b"\0"}), zipped({"a.txt": b""}), zipped({"a.txt": b"Words."})[:-30]])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"rubbish",
+        b"PK\x03\x04",
+        b"PK\x05\x06" + bytes(18),
+        zipped({"a.bin": b"\0"}),
+        zipped({"a.txt": b""}),
+        zipped({"a.txt": b"Words."})[:-30],
+    ],
+)
 def test_what_holds_nothing_is_refused(data):
     with pytest.raises(ReadError, match=r"can be read|holds no file") as caught:
         read(data, "x.zip")
     assert caught.value.hint and "\n" not in caught.value.message
 
 
-SAMPLE = zipped({"a.md": b"# Head\n\nWords.", "b.zip": zipped({"c.csv": b"a,b\n1,2\n"}), "d.eml": b"From: a@example.com\n\nBody."})
+SAMPLE = zipped(
+    {"a.md": b"# Head\n\nWords.", "b.zip": zipped({"c.csv": b"a,b\n1,2\n"}), "d.eml": b"From: a@example.com\n\nBody."}
+)
 
 
 @given(st.lists(st.tuples(st.integers(0, len(SAMPLE) - 1), st.binary(min_size=1, max_size=4)), min_size=1, max_size=5))

@@ -21,8 +21,18 @@ OPF = (
 )
 
 
-def a_book(chapters: dict[str, str], *, title: str = "The handbook", extra: dict[str, str | bytes] | None = None, items: str = "", guide: str = "") -> bytes:
-    manifest = "".join(f'<item id="i{n}" href="{name.replace(" ", "%20")}" media-type="application/xhtml+xml"/>' for n, name in enumerate(chapters))
+def a_book(
+    chapters: dict[str, str],
+    *,
+    title: str = "The handbook",
+    extra: dict[str, str | bytes] | None = None,
+    items: str = "",
+    guide: str = "",
+) -> bytes:
+    manifest = "".join(
+        f'<item id="i{n}" href="{name.replace(" ", "%20")}" media-type="application/xhtml+xml"/>'
+        for n, name in enumerate(chapters)
+    )
     spine = "".join(f'<itemref idref="i{n}"/>' for n, _ in enumerate(chapters))
     parts = {
         "mimetype": "application/epub+zip", "META-INF/container.xml": CONTAINER,
@@ -66,7 +76,12 @@ def test_a_chapter_without_a_heading_has_its_name_from_the_contents_which_are_le
     if version == 2:
         items = '<item id="ncx" href="toc.ncx" media-type="application/x-dtbncx+xml"/>'
         guide = '<guide><reference type="toc" href="contents.xhtml"/></guide>'
-        book = a_book({"contents.xhtml": "<p>Contents: one</p>", "one.xhtml": "<p>Welcome.</p>"}, items=items, guide=guide, extra={"OPS/toc.ncx": NCX})
+        book = a_book(
+            {"contents.xhtml": "<p>Contents: one</p>", "one.xhtml": "<p>Welcome.</p>"},
+            items=items,
+            guide=guide,
+            extra={"OPS/toc.ncx": NCX},
+        )
     else:
         items = '<item id="nav" href="nav/toc.xhtml" properties="scripted nav" media-type="application/xhtml+xml"/>'
         book = a_book({"one.xhtml": "<p>Welcome.</p>"}, items=items, extra={"OPS/nav/toc.xhtml": NAV})
@@ -78,8 +93,14 @@ def test_a_chapter_without_a_heading_has_its_name_from_the_contents_which_are_le
 
 
 def test_a_chapter_that_is_missing_is_told_of():
-    document = read_epub(a_book({"one.xhtml": "<p>Welcome.</p>", "../../../etc/passwd": ""}, title="unknown"), "a_book.epub")
-    assert (document.text, document.notes, document.title) == ("Welcome.", ("etc/passwd is missing from the file",), "a book")
+    document = read_epub(
+        a_book({"one.xhtml": "<p>Welcome.</p>", "../../../etc/passwd": ""}, title="unknown"), "a_book.epub"
+    )
+    assert (document.text, document.notes, document.title) == (
+        "Welcome.",
+        ("etc/passwd is missing from the file",),
+        "a book",
+    )
 
 
 ENCRYPTED = '<encryption xmlns:enc="http://www.w3.org/2001/04/xmlenc#"><enc:EncryptedData><enc:CipherData><enc:CipherReference URI="{}"/></enc:CipherData></enc:EncryptedData></encryption>'

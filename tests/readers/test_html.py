@@ -34,7 +34,9 @@ SHOWN = {
     "one<br>two<br/>three": ["one\ntwo\nthree"],
     "<p>some\n   <span>long</span>\n\ttext</p>": ["some long text"],
     "<p>caf&eacute;&nbsp;&amp; th&#233; &lt;b&gt;": ["café & thé <b>"],
-    "a<script>var b = '<p>c</p>';</script><style>d{}</style><noscript>e</noscript><template>f</template><!-- g -->h": ["ah"],
+    "a<script>var b = '<p>c</p>';</script><style>d{}</style><noscript>e</noscript><template>f</template><!-- g -->h": [
+        "ah"
+    ],
     "a <span hidden>b</span><p style='color:red; DISPLAY : none'>c</p><p style='visibility:hidden'>d</p>": ["a"],
     "<p aria-hidden='true'>decoration</p><p hidden='until-found'>found</p>": ["decoration", "found"],
     "<p>see <img src='x.png' alt='the chart'> here</p>": ["see the chart here"],
@@ -93,7 +95,9 @@ TABLES = {
     "<thead><tr><td>Size<td>Price<tbody><tr><td>S<td>10": ["Size: S | Price: 10"],
     "<tr><td>a<td>b<tr><td>c<td>d": ["a | b", "c | d"],
     "<tr><th>Size<th colspan=2>Price<tr><th>S<td>10<td>12": ["Size: S | Price: 10 | Price: 12"],
-    "<tr><th rowspan=2>City<th colspan=2>2025<tr><th>Q1<th>Q2<tr><td>Lyon<td>1<td>2": ["City: Lyon | 2025 Q1: 1 | 2025 Q2: 2"],
+    "<tr><th rowspan=2>City<th colspan=2>2025<tr><th>Q1<th>Q2<tr><td>Lyon<td>1<td>2": [
+        "City: Lyon | 2025 Q1: 1 | 2025 Q2: 2"
+    ],
     "<tr><th>Day<th>Room<tr><td rowspan=2>Mon<td>A<tr><td>B": ["Day: Mon | Room: A", "Day: Mon | Room: B"],
     "<tr><th>A<th>B<tr><td colspan=2>both<tr><td>1<td>2": ["A: both", "A: 1 | B: 2"],
     "<tr><th>A<th>B": ["A | B"],
@@ -108,7 +112,9 @@ def test_table_rows_stand_alone_under_their_headers(rows):
 
 
 def test_a_caption_stands_before_its_table_and_rows_are_counted():
-    document = read_html(b"<table><caption>Prices</caption><tr><th>A<th>B<tr><td>1<td>2<tr><td>3<td>4</table>", "x.html")
+    document = read_html(
+        b"<table><caption>Prices</caption><tr><th>A<th>B<tr><td>1<td>2<tr><td>3<td>4</table>", "x.html"
+    )
     assert outline(document) == [("paragraph", "Prices"), ("row", "A: 1 | B: 2"), ("row", "A: 3 | B: 4")]
     assert [block.where.row for block in document.blocks] == [None, 2, 3]
 
@@ -118,7 +124,9 @@ def test_a_table_that_only_lays_the_page_out_is_no_table():
     assert page(markup) == [("paragraph", "menu"), ("heading", "Title"), ("paragraph", "text"), ("row", "A: 1 | B: 2")]
 
 
-@pytest.mark.parametrize("opened", ["<div>", "<span>", "<b>", "<ul><li>", "<table><tr><td>", "<blockquote>", "<section><p>"])
+@pytest.mark.parametrize(
+    "opened", ["<div>", "<span>", "<b>", "<ul><li>", "<table><tr><td>", "<blockquote>", "<section><p>"]
+)
 def test_ten_thousand_elements_deep_is_no_matter(opened):
     assert [text for _, text in page(opened * (10_000 // opened.count("<")) + "deep")] == ["deep"]
 
@@ -133,7 +141,9 @@ def test_a_cell_that_claims_a_million_columns_is_cut():
     assert [text for _, text in page(markup)] == ["x", "x", "x"]
 
 
-@pytest.mark.parametrize("markup", ["<p> &nbsp; </p>", "<title>Only a title</title>", "<script>x</script>", "<p hidden>x", "<!-- x -->"])
+@pytest.mark.parametrize(
+    "markup", ["<p> &nbsp; </p>", "<title>Only a title</title>", "<script>x</script>", "<p hidden>x", "<!-- x -->"]
+)
 def test_a_page_that_shows_nothing_is_refused(markup):
     with pytest.raises(ReadError, match="has no text"):
         read_html(markup.encode(), "x.html")

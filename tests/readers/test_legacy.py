@@ -29,9 +29,17 @@ def wide(text: str, length: str = "<HB") -> bytes:
 
 def a_workbook(sheets: dict[str, list[list[object]]], merged: tuple[int, int, int, int] | None = None) -> bytes:
     """A stream of BIFF8 records (MS-XLS). The first row is bold, numbers beyond 40,000 are dates, and those below 1 percentages."""
-    fonts = b"".join(record(0x31, struct.pack("<HHHHHBBBB", 200, 0, 0x7FFF, weight, 0, 0, 0, 0, 0) + wide("Arial", "<BB")) for weight in (400, 700))
-    formats = record(0x41E, struct.pack("<H", 164) + wide("0%")) + record(0x41E, struct.pack("<H", 165) + wide("yyyy-mm-dd"))
-    styles = b"".join(record(0xE0, struct.pack("<HHHBBBBIIH", font, form, 0, 0x20, 0, 0, 0xFC, 0, 0, 0)) for font, form in ((0, 0), (1, 0), (0, 164), (0, 165)))
+    fonts = b"".join(
+        record(0x31, struct.pack("<HHHHHBBBB", 200, 0, 0x7FFF, weight, 0, 0, 0, 0, 0) + wide("Arial", "<BB"))
+        for weight in (400, 700)
+    )
+    formats = record(0x41E, struct.pack("<H", 164) + wide("0%")) + record(
+        0x41E, struct.pack("<H", 165) + wide("yyyy-mm-dd")
+    )
+    styles = b"".join(
+        record(0xE0, struct.pack("<HHHBBBBIIH", font, form, 0, 0x20, 0, 0, 0xFC, 0, 0, 0))
+        for font, form in ((0, 0), (1, 0), (0, 164), (0, 165))
+    )
     streams = []
     for rows in sheets.values():
         cells = b""
@@ -42,10 +50,18 @@ def a_workbook(sheets: dict[str, list[list[object]]], merged: tuple[int, int, in
                 elif isinstance(value, bool):
                     cells += record(0x205, struct.pack("<HHHBB", row, column, 0, value, 0))
                 elif isinstance(value, int | float):
-                    cells += record(0x203, struct.pack("<HHHd", row, column, 3 if value > 40_000 else 2 if value < 1 else 0, value))
+                    cells += record(
+                        0x203, struct.pack("<HHHd", row, column, 3 if value > 40_000 else 2 if value < 1 else 0, value)
+                    )
         over = record(0xE5, struct.pack("<HHHHH", 1, *merged)) if merged else b""
         streams.append(record(0x809, struct.pack("<HHHHII", 0x600, 0x10, 0, 0, 0, 6)) + cells + over + record(0x0A))
-    head = record(0x809, struct.pack("<HHHHII", 0x600, 5, 0, 0, 0, 6)) + record(0x42, struct.pack("<H", 1200)) + fonts + formats + styles
+    head = (
+        record(0x809, struct.pack("<HHHHII", 0x600, 5, 0, 0, 0, 6))
+        + record(0x42, struct.pack("<H", 1200))
+        + fonts
+        + formats
+        + styles
+    )
     names = [wide(name, "<BB") for name in sheets]
     place = len(head) + sum(10 + len(name) for name in names) + 4
     for name, stream in zip(names, streams, strict=True):
@@ -55,7 +71,14 @@ def a_workbook(sheets: dict[str, list[list[object]]], merged: tuple[int, int, in
 
 
 PRICES = a_workbook(
-    {"Empty": [], "Prices": [["Region", "Item", "VAT", "Since", "Sold"], ["South", "Kettle", 0.15, 45658.0, True], ["", "Cup", 12.5, 45659.0, False]]},
+    {
+        "Empty": [],
+        "Prices": [
+            ["Region", "Item", "VAT", "Since", "Sold"],
+            ["South", "Kettle", 0.15, 45658.0, True],
+            ["", "Cup", 12.5, 45659.0, False],
+        ],
+    },
     merged=(1, 2, 0, 0),
 )
 
@@ -63,7 +86,10 @@ PRICES = a_workbook(
 def test_rows_know_their_sheet_number_and_header_and_show_what_the_sheet_shows():
     document = read(PRICES, "prices_2025.xls")
     check_document(document)
-    assert [(block.kind, block.where.sheet, block.where.row, document.text[block.start : block.end]) for block in document.blocks] == [
+    assert [
+        (block.kind, block.where.sheet, block.where.row, document.text[block.start : block.end])
+        for block in document.blocks
+    ] == [
         ("heading", "Prices", None, "Prices"),
         ("table", "Prices", 1, "Region | Item | VAT | Since | Sold"),
         ("row", "Prices", 2, "Region: South | Item: Kettle | VAT: 15% | Since: 2025-01-01 | Sold: TRUE"),
@@ -112,7 +138,15 @@ def test_what_is_no_workbook_is_refused(capsys):
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w") as archive:
         archive.writestr("a", "b")
-    for data in (OLE, OLE + b"\0" * 5000, zipped.getvalue(), PRICES[:-200], a_workbook({"A": []}), b"\0\1\2\3" * 100, record(0x809, b"\0\6\5\0" * 4) + record(0x2F, b"\0" * 6)):
+    for data in (
+        OLE,
+        OLE + b"\0" * 5000,
+        zipped.getvalue(),
+        PRICES[:-200],
+        a_workbook({"A": []}),
+        b"\0\1\2\3" * 100,
+        record(0x809, b"\0\6\5\0" * 4) + record(0x2F, b"\0" * 6),
+    ):
         with pytest.raises(ReadError) as caught:
             read(data, "x.xls")
         assert caught.value.hint and "\n" not in caught.value.message

@@ -31,7 +31,10 @@ def a_mail(subject: str = "Leave", body: str = "") -> EmailMessage:
     return message
 
 
-HEAD = ("paragraph", "From: Ann Bö <ann@example.com>\nTo: all@example.com, bo@example.com\nDate: Mon, 03 Mar 2025 09:00:00 +0100")
+HEAD = (
+    "paragraph",
+    "From: Ann Bö <ann@example.com>\nTo: all@example.com, bo@example.com\nDate: Mon, 03 Mar 2025 09:00:00 +0100",
+)
 
 
 def parsed(message: EmailMessage | bytes) -> Document:
@@ -55,7 +58,9 @@ def test_the_two_forms_of_a_body_are_read_once():
     message.add_alternative("<p>The <b>HTML</b> form.</p>", subtype="html")
     assert outline(parsed(message))[2:] == [("paragraph", "The plain form.")]
     message = a_mail(body="  \n")
-    message.add_alternative("<h1>Rules</h1><p>The <b>HTML</b> form.</p><table><tr><th>A<th>B<tr><td>1<td>2</table>", subtype="html")
+    message.add_alternative(
+        "<h1>Rules</h1><p>The <b>HTML</b> form.</p><table><tr><th>A<th>B<tr><td>1<td>2</table>", subtype="html"
+    )
     document = parsed(message)
     assert outline(document)[2:] == [("heading", "Rules"), ("paragraph", "The HTML form."), ("row", "A: 1 | B: 2")]
     assert document.blocks[-1].where.heading == ("Leave", "Rules")
@@ -65,10 +70,14 @@ def test_attachments_are_read_under_their_name_or_told_of():
     message = a_mail(body="See the files.")
     message.add_attachment("# Rules\n\nFive days.\n\n- a", filename="règles.md")
     message.add_attachment(b"\x00\x01\x02", maintype="application", subtype="octet-stream", filename="all.bin")
-    message.add_attachment(b"\x00\x01\x02 broken \x00", maintype="text", subtype="plain", filename="../../etc/broken.txt")
+    message.add_attachment(
+        b"\x00\x01\x02 broken \x00", maintype="text", subtype="plain", filename="../../etc/broken.txt"
+    )
     message.add_attachment("<h2>Prices</h2>10 €", subtype="html", filename="prices.html")
     document = parsed(message)
-    assert [(*pair, block.where.heading[1:]) for pair, block in zip(outline(document), document.blocks, strict=True)][2:] == [
+    assert [(*pair, block.where.heading[1:]) for pair, block in zip(outline(document), document.blocks, strict=True)][
+        2:
+    ] == [
         ("paragraph", "See the files.", ()),
         ("heading", "Attachment: règles.md", ("Attachment: règles.md",)),
         ("heading", "Rules", ("Attachment: règles.md", "Rules")),
@@ -106,7 +115,13 @@ def test_mails_within_mails_are_read_three_deep(as_file):
         message = outer
     document = parsed(message)
     assert [text for _, text in outline(document) if text.startswith("body")] == ["body 1", "body 2", "body 3"]
-    assert document.blocks[-1].where.heading == ("depth 1", "Attachment: mail 2.eml", "depth 2", "Attachment: mail 3.eml", "depth 3")
+    assert document.blocks[-1].where.heading == (
+        "depth 1",
+        "Attachment: mail 2.eml",
+        "depth 2",
+        "Attachment: mail 3.eml",
+        "depth 3",
+    )
     assert "Attachment mail 4.eml: not read, a mail within 3 others." in document.notes
 
 
@@ -142,15 +157,25 @@ def test_headers_are_read_as_a_mail_program_shows_them(value):
 
 
 def test_a_header_that_the_standard_does_not_allow_is_no_failure():
-    document = parsed(raw("From: <<>>@@, ;;", "To: a:b:c;;", "Date: tomorrow, perhaps", "Content-Type: ;;=", "", "Body."))
-    assert outline(document) == [("paragraph", "From: <<>>@@, ;;\nTo: a:b:c;;\nDate: tomorrow, perhaps"), ("paragraph", "Body.")]
+    document = parsed(
+        raw("From: <<>>@@, ;;", "To: a:b:c;;", "Date: tomorrow, perhaps", "Content-Type: ;;=", "", "Body.")
+    )
+    assert outline(document) == [
+        ("paragraph", "From: <<>>@@, ;;\nTo: a:b:c;;\nDate: tomorrow, perhaps"),
+        ("paragraph", "Body."),
+    ]
     assert document.title == "a mail"
 
 
-@pytest.mark.parametrize(("charset", "encoding"), [("iso-8859-1", "cp1252"), ("utf-8", "cp1252"), ("no-such", "cp1252"), ("koi8-r", "koi8-r")])
+@pytest.mark.parametrize(
+    ("charset", "encoding"),
+    [("iso-8859-1", "cp1252"), ("utf-8", "cp1252"), ("no-such", "cp1252"), ("koi8-r", "koi8-r")],
+)
 def test_bodies_are_decoded_by_their_charset_or_by_their_letters(charset, encoding):
     body = "Сотрудник" if encoding == "koi8-r" else "L’été à la plage, déjà."
-    head = raw("From: a@example.com", f"Content-Type: text/plain; charset={charset}", "Content-Transfer-Encoding: 8bit", "", "")
+    head = raw(
+        "From: a@example.com", f"Content-Type: text/plain; charset={charset}", "Content-Transfer-Encoding: 8bit", "", ""
+    )
     assert outline(parsed(head + body.encode(encoding)))[-1] == ("paragraph", body)
 
 
@@ -162,7 +187,11 @@ def test_flowed_lines_are_joined_at_their_depth_of_quotes():
 
 def test_a_mail_saved_as_utf16_is_a_mail():
     message = raw("From: a@example.com", "Subject: Wide", "", "Body.", encoding="utf-16")
-    assert outline(parsed(message)) == [("heading", "Wide"), ("paragraph", "From: a@example.com"), ("paragraph", "Body.")]
+    assert outline(parsed(message)) == [
+        ("heading", "Wide"),
+        ("paragraph", "From: a@example.com"),
+        ("paragraph", "Body."),
+    ]
 
 
 def test_a_mail_without_a_body_says_so():
@@ -175,7 +204,10 @@ def test_a_multipart_whose_boundary_is_nowhere_keeps_its_words():
     assert outline(document)[-1] == ("paragraph", "Just words.")
 
 
-@pytest.mark.parametrize("data", [b"", b"\r\n\r\n", b"Only words, no mail.", b"X-Other: 1\r\n\r\nBody.", bytes(range(256)), b"Subject: \r\n\r\n"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\r\n\r\n", b"Only words, no mail.", b"X-Other: 1\r\n\r\nBody.", bytes(range(256)), b"Subject: \r\n\r\n"],
+)
 def test_what_is_no_mail_or_an_empty_one_is_refused(data):
     with pytest.raises(ReadError):
         read_eml(data, "x.eml")
@@ -195,7 +227,13 @@ SAMPLE.add_attachment(a_mail("Inner", "Inner body."))
 SAMPLE_BYTES = SAMPLE.as_bytes()
 
 
-@given(st.lists(st.tuples(st.integers(0, len(SAMPLE_BYTES) - 1), st.integers(0, 30), st.binary(max_size=6)), min_size=1, max_size=6))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, len(SAMPLE_BYTES) - 1), st.integers(0, 30), st.binary(max_size=6)),
+        min_size=1,
+        max_size=6,
+    )
+)
 @settings(max_examples=300, deadline=None)
 def test_a_damaged_mail_obeys_the_kit_or_is_refused(damages):
     data = SAMPLE_BYTES

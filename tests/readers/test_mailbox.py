@@ -24,12 +24,20 @@ def a_mail(subject: str, body: str, **attached: str) -> bytes:
 
 
 def a_mailbox(*mails: bytes, end: bytes = b"\n") -> bytes:
-    return b"".join(b"From ann@example.com Mon Mar  3 09:00:00 2025\n" + mail.replace(b"\nFrom ", b"\n>From ") + b"\n" for mail in mails).replace(b"\n", end)
+    return b"".join(
+        b"From ann@example.com Mon Mar  3 09:00:00 2025\n" + mail.replace(b"\nFrom ", b"\n>From ") + b"\n"
+        for mail in mails
+    ).replace(b"\n", end)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_each_mail_stands_under_its_subject(end):
-    data = a_mailbox(a_mail("Leave", "Five days.\n\nFrom here on, ask.\n"), a_mail("", "No subject.\n"), a_mail("Travel", "See it.\n", **{"rules.md": "# Trains\n\nSecond class.\n", "x.bin": "?"}), end=end)
+    data = a_mailbox(
+        a_mail("Leave", "Five days.\n\nFrom here on, ask.\n"),
+        a_mail("", "No subject.\n"),
+        a_mail("Travel", "See it.\n", **{"rules.md": "# Trains\n\nSecond class.\n", "x.bin": "?"}),
+        end=end,
+    )
     document = read(data, "archive_2025.mbox")
     check_document(document)
     sender = "From: ann@example.com"
@@ -46,13 +54,23 @@ def test_each_mail_stands_under_its_subject(end):
 
 
 def test_mails_without_headers_and_a_mail_without_a_separator_are_read():
-    assert read_mbox(b"From x Mon Jun 01 10:00:00 2009\n\nOne.\n\nFrom x Mon Jun 01 11:00:00 2009\n\nTwo.\n", "x.mbox").text == "One.\n\nTwo."
+    assert (
+        read_mbox(
+            b"From x Mon Jun 01 10:00:00 2009\n\nOne.\n\nFrom x Mon Jun 01 11:00:00 2009\n\nTwo.\n", "x.mbox"
+        ).text
+        == "One.\n\nTwo."
+    )
     assert read_mbox(a_mail("Alone", "Words."), "x.mbox").text.endswith("Words.")
-    assert read_mbox(b"From ???\nSubject: Loose\n\nWords.\n\nFrom now on, no.\n", "x.mbox").text == "Loose\n\nWords.\n\nFrom now on, no."
+    assert (
+        read_mbox(b"From ???\nSubject: Loose\n\nWords.\n\nFrom now on, no.\n", "x.mbox").text
+        == "Loose\n\nWords.\n\nFrom now on, no."
+    )
 
 
 def test_a_mail_that_is_damaged_costs_no_other():
-    nested = b"From: a@example.com\nContent-Type: multipart/mixed; boundary=b0\n\n" + b"".join(b"--b%d\nContent-Type: multipart/mixed; boundary=b%d\n\n" % (n, n + 1) for n in range(3000))
+    nested = b"From: a@example.com\nContent-Type: multipart/mixed; boundary=b0\n\n" + b"".join(
+        b"--b%d\nContent-Type: multipart/mixed; boundary=b%d\n\n" % (n, n + 1) for n in range(3000)
+    )
     document = read_mbox(a_mailbox(a_mail("First", "One."), nested, a_mail("Last", "Three.")), "x.mbox")
     check_document(document)
     assert "One." in document.text and "Three." in document.text
@@ -64,7 +82,9 @@ def test_notes_are_bounded():
     assert (len(document.notes), document.notes[-1]) == (51, "70 more notes on its mails")
 
 
-@pytest.mark.parametrize("data", [b"Only words.", b"\0\1\2" * 100, b"From here on, words.\n", b"\n\n", bytes(range(256)) * 4])
+@pytest.mark.parametrize(
+    "data", [b"Only words.", b"\0\1\2" * 100, b"From here on, words.\n", b"\n\n", bytes(range(256)) * 4]
+)
 def test_what_is_no_mailbox_is_refused(data):
     with pytest.raises(ReadError, match=r"is not a mailbox|has no text") as caught:
         read_mbox(data, "x.mbox")
@@ -74,7 +94,11 @@ def test_what_is_no_mailbox_is_refused(data):
 SAMPLE = a_mailbox(a_mail("One", "Words."), a_mail("Two", "More.", **{"a.md": "# Head"}))
 
 
-@given(st.lists(st.tuples(st.integers(0, len(SAMPLE) - 1), st.integers(0, 20), st.binary(max_size=6)), min_size=1, max_size=6))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, len(SAMPLE) - 1), st.integers(0, 20), st.binary(max_size=6)), min_size=1, max_size=6
+    )
+)
 @settings(max_examples=150, deadline=None)
 def test_a_damaged_mailbox_obeys_the_kit_or_is_refused(damages):
     data = SAMPLE

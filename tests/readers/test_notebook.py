@@ -21,14 +21,19 @@ def outline(document):
 
 def test_cells_stand_in_their_order_under_the_headings_of_the_text():
     table = new_output("execute_result", {"text/plain": "   days\n0    25", "text/html": "<table><tr><td>25</table>"})
-    figure = new_output("display_data", {"text/plain": "<Figure size 640x480 with 1 Axes>", "image/png": "iVBORw0KGgo="})
+    figure = new_output(
+        "display_data", {"text/plain": "<Figure size 640x480 with 1 Axes>", "image/png": "iVBORw0KGgo="}
+    )
     book = new_notebook(
         cells=[
             new_markdown_cell("# Leave\n\nHow many *days*?\n\n|a|b|\n|-|-|\n|1|2|"),
             new_code_cell("days = 25\n\nprint(days)", outputs=[new_output("stream", text="\x1b[31m25\x1b[0m\n")]),
             new_markdown_cell("## Chart"),
             new_code_cell("plot(days)", outputs=[table, figure]),
-            new_code_cell("1 / 0", outputs=[new_output("error", ename="ZeroDivisionError", evalue="division by zero", traceback=["long"])]),
+            new_code_cell(
+                "1 / 0",
+                outputs=[new_output("error", ename="ZeroDivisionError", evalue="division by zero", traceback=["long"])],
+            ),
             new_raw_cell("As it is."),
             new_code_cell(""),
         ]
@@ -54,11 +59,20 @@ def test_cells_stand_in_their_order_under_the_headings_of_the_text():
 def test_the_older_format_is_read_too():
     cells = [
         {"cell_type": "heading", "level": 2, "source": ["Old"]},
-        {"cell_type": "code", "input": ["print 1\n", "print 2"], "outputs": [{"output_type": "stream", "text": ["1\n", "2"]}, {"output_type": "pyout", "text": ["3"]}]},
+        {
+            "cell_type": "code",
+            "input": ["print 1\n", "print 2"],
+            "outputs": [{"output_type": "stream", "text": ["1\n", "2"]}, {"output_type": "pyout", "text": ["3"]}],
+        },
     ]
     document = read_ipynb(json.dumps({"nbformat": 3, "worksheets": [{"cells": cells}]}).encode(), "an_old_one.ipynb")
     check_document(document)
-    assert [(kind, text) for kind, _, text in outline(document)] == [("heading", "Old"), ("code", "print 1\nprint 2"), ("code", "1\n2"), ("code", "3")]
+    assert [(kind, text) for kind, _, text in outline(document)] == [
+        ("heading", "Old"),
+        ("code", "print 1\nprint 2"),
+        ("code", "1\n2"),
+        ("code", "3"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -74,10 +88,26 @@ def test_what_is_no_notebook_is_refused(data, reason):
     assert caught.value.hint
 
 
-VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=6)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
 
 
-@given(st.lists(st.fixed_dictionaries({"cell_type": st.sampled_from(["markdown", "code", "raw", "heading", "?"]) | VALUES, "source": VALUES | st.lists(st.text(max_size=20)), "outputs": VALUES | st.lists(st.fixed_dictionaries({"output_type": VALUES, "data": VALUES, "text": VALUES}))}), max_size=5))
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "cell_type": st.sampled_from(["markdown", "code", "raw", "heading", "?"]) | VALUES,
+                "source": VALUES | st.lists(st.text(max_size=20)),
+                "outputs": VALUES
+                | st.lists(st.fixed_dictionaries({"output_type": VALUES, "data": VALUES, "text": VALUES})),
+            }
+        ),
+        max_size=5,
+    )
+)
 @settings(max_examples=150, deadline=None)
 def test_any_cells_obey_the_kit_or_are_refused(cells):
     try:

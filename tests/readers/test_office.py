@@ -34,7 +34,9 @@ def with_body(*elements):
     """A docx whose body is this XML."""
     document = docx.Document()
     for xml in reversed(elements):
-        document.element.body.insert(0, parse_xml(xml.replace("<w:p>", f"<w:p {nsdecls('w')}>", 1) if xml.startswith("<w:p>") else xml))
+        document.element.body.insert(
+            0, parse_xml(xml.replace("<w:p>", f"<w:p {nsdecls('w')}>", 1) if xml.startswith("<w:p>") else xml)
+        )
     return saved(document)
 
 
@@ -53,7 +55,11 @@ def test_paragraphs_lists_and_tables_keep_their_order_and_headings():
     document.add_heading("Travel", 1)
     document.add_paragraph("Before the table.")
     table = document.add_table(rows=3, cols=3)
-    for row, values in zip(table.rows, [("City", "Limit", "Note"), ("Lyon", "120 EUR", ""), ("Turin", "95 EUR", "with breakfast")], strict=True):
+    for row, values in zip(
+        table.rows,
+        [("City", "Limit", "Note"), ("Lyon", "120 EUR", ""), ("Turin", "95 EUR", "with breakfast")],
+        strict=True,
+    ):
         for cell, value in zip(row.cells, values, strict=True):
             cell.text = value
     document.add_paragraph("After the table.")
@@ -77,7 +83,10 @@ def test_paragraphs_lists_and_tables_keep_their_order_and_headings():
         ("heading", ("Expenses",), "Expenses"),
         ("paragraph", ("Expenses",), "Keep receipts."),
     ]
-    assert (read_back.title, read_back.media_type) == ("Travel policy", "application/vnd.openxmlformats-officedocument.wordprocessingml.document")
+    assert (read_back.title, read_back.media_type) == (
+        "Travel policy",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    )
 
 
 def test_tracked_changes_count_as_accepted():
@@ -111,12 +120,26 @@ def test_a_text_box_is_read_once():
 
 def test_a_footnote_follows_its_paragraph():
     notes = f'<w:footnotes {nsdecls("w")}><w:footnote w:type="separator" w:id="0"><w:p/></w:footnote><w:footnote w:id="2"><w:p><w:r><w:t>Since 2021.</w:t></w:r></w:p></w:footnote></w:footnotes>'
-    data = with_body("<w:p><w:r><w:t>Bikes are paid for.</w:t><w:footnoteReference w:id='2'/></w:r></w:p>", "<w:p><w:r><w:t>Next.</w:t></w:r></w:p>")
+    data = with_body(
+        "<w:p><w:r><w:t>Bikes are paid for.</w:t><w:footnoteReference w:id='2'/></w:r></w:p>",
+        "<w:p><w:r><w:t>Next.</w:t></w:r></w:p>",
+    )
     link = b'<Relationship Id="rId99" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes" Target="footnotes.xml"/></Relationships>'
-    target = io.BytesIO(rewritten(data, lambda name, part: part.replace(b"</Relationships>", link) if name == "word/_rels/document.xml.rels" else part))
+    target = io.BytesIO(
+        rewritten(
+            data,
+            lambda name, part: (
+                part.replace(b"</Relationships>", link) if name == "word/_rels/document.xml.rels" else part
+            ),
+        )
+    )
     with zipfile.ZipFile(target, "a") as archive:
         archive.writestr("word/footnotes.xml", notes)
-    assert [text for _, text in blocks(read(target.getvalue(), "x.docx"))] == ["Bikes are paid for.", "Since 2021.", "Next."]
+    assert [text for _, text in blocks(read(target.getvalue(), "x.docx"))] == [
+        "Bikes are paid for.",
+        "Since 2021.",
+        "Next.",
+    ]
 
 
 def test_merged_cells_and_nested_tables():
@@ -142,12 +165,19 @@ def test_two_columns_have_names_only_when_the_first_row_is_set_apart():
     document = docx.Document()
     plain = document.add_table(rows=2, cols=2)
     bold = document.add_table(rows=2, cols=2)
-    for table, values in ((plain, [("Address", "Main street"), ("Phone", "none")]), (bold, [("Office", "Floor"), ("Legal", "two")])):
+    for table, values in (
+        (plain, [("Address", "Main street"), ("Phone", "none")]),
+        (bold, [("Office", "Floor"), ("Legal", "two")]),
+    ):
         for row, texts in zip(table.rows, values, strict=True):
             for cell, text in zip(row.cells, texts, strict=True):
                 run = cell.paragraphs[0].add_run(text)
                 run.bold = table is bold and row is not table.rows[1] and text in ("Office", "Floor")
-    assert [text for kind, text in blocks(read(saved(document), "x.docx")) if kind == "row"] == ["Address | Main street", "Phone | none", "Office: Legal | Floor: two"]
+    assert [text for kind, text in blocks(read(saved(document), "x.docx")) if kind == "row"] == [
+        "Address | Main street",
+        "Phone | none",
+        "Office: Legal | Floor: two",
+    ]
 
 
 def test_numbers_that_word_prints_stand_before_headings_and_lists():
@@ -157,7 +187,17 @@ def test_numbers_that_word_prints_stand_before_headings_and_lists():
     assert blocks(read(saved(document), "x.docx")) == [("list", "1. First step"), ("list", "2. Second step")]
 
 
-@pytest.mark.parametrize(("count", "form", "printed"), [(4, "decimal", "4"), (28, "lowerLetter", "bb"), (3, "upperLetter", "C"), (1994, "upperRoman", "MCMXCIV"), (9, "lowerRoman", "ix"), (7, "decimalZero", "07")])
+@pytest.mark.parametrize(
+    ("count", "form", "printed"),
+    [
+        (4, "decimal", "4"),
+        (28, "lowerLetter", "bb"),
+        (3, "upperLetter", "C"),
+        (1994, "upperRoman", "MCMXCIV"),
+        (9, "lowerRoman", "ix"),
+        (7, "decimalZero", "07"),
+    ],
+)
 def test_figures_of_lists(count, form, printed):
     assert figure(count, form) == printed
 
@@ -178,8 +218,12 @@ def test_the_strict_form_reads_like_the_transitional_one():
     document.add_paragraph("Words.")
     strict = rewritten(
         saved(document),
-        lambda _, part: part.replace(b"http://schemas.openxmlformats.org/officeDocument/2006/relationships", b"http://purl.oclc.org/ooxml/officeDocument/relationships").replace(
-            b"http://schemas.openxmlformats.org/wordprocessingml/2006/main", b"http://purl.oclc.org/ooxml/wordprocessingml/main"
+        lambda _, part: part.replace(
+            b"http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+            b"http://purl.oclc.org/ooxml/officeDocument/relationships",
+        ).replace(
+            b"http://schemas.openxmlformats.org/wordprocessingml/2006/main",
+            b"http://purl.oclc.org/ooxml/wordprocessingml/main",
         ),
     )
     assert blocks(read(strict, "x.docx")) == [("heading", "Strict"), ("paragraph", "Words.")]
@@ -202,7 +246,12 @@ def test_each_slide_carries_its_number_title_and_notes():
     assert [(b.kind, b.where.slide, b.where.heading, document.text[b.start : b.end]) for b in document.blocks] == [
         (kind, number, (f"Topic {number}",), f"{text}{number}")
         for number in range(1, 5)
-        for kind, text in (("heading", "Topic "), ("list", "point a"), ("list", "point b"), ("paragraph", "Notes: said "))
+        for kind, text in (
+            ("heading", "Topic "),
+            ("list", "point a"),
+            ("list", "point b"),
+            ("paragraph", "Notes: said "),
+        )
     ]
     assert document.title == "Topic 1", "a title that PowerPoint filled in is none"
 
@@ -220,7 +269,13 @@ def test_shapes_are_read_from_top_to_bottom_and_groups_together():
     group = slide.shapes.add_group_shape()
     box(group.shapes, 1, 3.5, "below in group")
     box(group.shapes, 1, 3, "above in group")
-    assert [text for _, text in blocks(read(saved(deck), "x.pptx"))] == ["left", "right", "above in group", "below in group", "foot"]
+    assert [text for _, text in blocks(read(saved(deck), "x.pptx"))] == [
+        "left",
+        "right",
+        "above in group",
+        "below in group",
+        "foot",
+    ]
 
 
 def test_tables_and_charts_on_slides_become_rows():
@@ -242,7 +297,9 @@ def test_tables_and_charts_on_slides_become_rows():
 def test_a_title_does_not_reach_the_next_slide():
     deck = pptx.Presentation()
     deck.slides.add_slide(deck.slide_layouts[5]).shapes.title.text = "First"
-    deck.slides.add_slide(deck.slide_layouts[6]).shapes.add_textbox(0, 0, Inches(1), Inches(1)).text_frame.text = "alone"
+    deck.slides.add_slide(deck.slide_layouts[6]).shapes.add_textbox(
+        0, 0, Inches(1), Inches(1)
+    ).text_frame.text = "alone"
     document = read(saved(deck), "x.pptx")
     assert [(b.where.slide, b.where.heading) for b in document.blocks] == [(1, ("First",)), (2, ())]
 
@@ -262,7 +319,12 @@ def test_other_bytes_are_errors_in_one_line(name):
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w") as archive:
         archive.writestr("hello.txt", "no office file")
-    for data, reason in ((b"rubbish", "can be read"), (ole, "older"), (ole + "EncryptedPackage".encode("utf-16-le"), "protected by a password"), (zipped.getvalue(), "is not a|no text|no slides")):
+    for data, reason in (
+        (b"rubbish", "can be read"),
+        (ole, "older"),
+        (ole + "EncryptedPackage".encode("utf-16-le"), "protected by a password"),
+        (zipped.getvalue(), "is not a|no text|no slides"),
+    ):
         with pytest.raises(ReadError, match=reason) as caught:
             read(data, name)
         assert caught.value.hint and "\n" not in caught.value.message
@@ -293,7 +355,11 @@ def test_a_late_dtd_is_not_expanded_either():
     prologue = b"<?xml version='1.0'?><!--" + b"x" * 70_000 + b"--><!DOCTYPE a [<!ENTITY b 'boom'>]>"
 
     def change(name, part):
-        return prologue + part[part.index(b"?>") + 2 :].replace(b"BODY", b"calm &b; calm") if name == "word/document.xml" else part
+        return (
+            prologue + part[part.index(b"?>") + 2 :].replace(b"BODY", b"calm &b; calm")
+            if name == "word/document.xml"
+            else part
+        )
 
     assert "boom" not in read(rewritten(saved(document), change), "x.docx").text
 
@@ -313,5 +379,12 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch):
 def test_links_lead_nowhere_outside_the_package():
     document = docx.Document()
     document.add_paragraph("Words.")
-    data = rewritten(saved(document), lambda name, part: part.replace(b'Target="styles.xml"', b'Target="../../../../etc/passwd"') if name.endswith("document.xml.rels") else part)
+    data = rewritten(
+        saved(document),
+        lambda name, part: (
+            part.replace(b'Target="styles.xml"', b'Target="../../../../etc/passwd"')
+            if name.endswith("document.xml.rels")
+            else part
+        ),
+    )
     assert blocks(read(data, "x.docx")) == [("paragraph", "Words.")]

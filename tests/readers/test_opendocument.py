@@ -21,7 +21,9 @@ SPACES = " ".join(
         "svg": "svg-compatible", "fo": "xsl-fo-compatible", "meta": "meta",
     }.items()
 ) + ' xmlns:dc="http://purl.org/dc/elements/1.1/"'  # fmt: skip
-MANIFEST = '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">{}</manifest:manifest>'
+MANIFEST = (
+    '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">{}</manifest:manifest>'
+)
 
 
 def an_archive(**parts: str | bytes) -> bytes:
@@ -65,14 +67,16 @@ def row(*texts: str) -> str:
 def test_paragraphs_stand_under_headings_by_their_level():
     body = (
         '<text:sequence-decls><text:p>unseen</text:p></text:sequence-decls><text:p text:style-name="P1">Travel policy</text:p>'
-        '<text:table-of-content><text:index-body><text:p>Trains 2</text:p></text:index-body></text:table-of-content>'
+        "<text:table-of-content><text:index-body><text:p>Trains 2</text:p></text:index-body></text:table-of-content>"
         '<text:h text:outline-level="1">Travel</text:h><text:p>Book <text:span>early</text:span>.<text:line-break/>Second line.</text:p>'
         '<text:section><text:h text:outline-level="2">Trains</text:h><text:p>Second<text:s text:c="3"/>class\n   only.</text:p></text:section>'
         '<text:h text:outline-level="1">Expenses</text:h><text:p>Keep<text:tab/>receipts.</text:p>'
     )
     styles = '<style:style style:name="P1" style:parent-style-name="Title"/>'
     document = parsed(a_file("text", body, styles, "<dc:language>fr-CA</dc:language>"), "x.odt")
-    assert [(block.kind, block.where.heading[1:], document.text[block.start : block.end]) for block in document.blocks] == [
+    assert [
+        (block.kind, block.where.heading[1:], document.text[block.start : block.end]) for block in document.blocks
+    ] == [
         ("heading", (), "Travel policy"),
         ("heading", ("Travel",), "Travel"),
         ("paragraph", ("Travel",), "Book early.\nSecond line."),
@@ -82,7 +86,11 @@ def test_paragraphs_stand_under_headings_by_their_level():
         ("paragraph", ("Expenses",), "Keep receipts."),
     ]
     assert {block.where.heading[0] for block in document.blocks} == {"Travel policy"}
-    assert (document.title, document.language, document.media_type) == ("Travel policy", "fr", "application/vnd.oasis.opendocument.text")
+    assert (document.title, document.language, document.media_type) == (
+        "Travel policy",
+        "fr",
+        "application/vnd.oasis.opendocument.text",
+    )
 
 
 def test_lists_keep_the_figures_that_are_printed():
@@ -92,7 +100,7 @@ def test_lists_keep_the_figures_that_are_printed():
         '<text:list-style style:name="L2"><text:list-level-style-bullet text:level="1" text:bullet-char="*"/></text:list-style>'
     )
     item = "<text:list-item><text:p>{}</text:p>{}</text:list-item>"
-    inner = f'<text:list>{item.format("one a", "")}{item.format("one b", "")}</text:list>'
+    inner = f"<text:list>{item.format('one a', '')}{item.format('one b', '')}</text:list>"
     body = (
         f'<text:list text:style-name="L1">{item.format("one", inner)}{item.format("two", "<text:p>more of two</text:p>")}</text:list>'
         f'<text:list text:style-name="L2">{item.format("dot", "")}</text:list><text:p>Between.</text:p>'
@@ -133,7 +141,9 @@ def test_tables_keep_their_header():
 
 def test_rows_know_their_sheet_their_number_and_their_header():
     empty = '<table:table-row table:number-rows-repeated="{}"><table:table-cell table:number-columns-repeated="1024"/></table:table-row>'
-    figure = '<table:table-cell office:value-type="percentage" office:value="0.15"><text:p>15%</text:p></table:table-cell>'
+    figure = (
+        '<table:table-cell office:value-type="percentage" office:value="0.15"><text:p>15%</text:p></table:table-cell>'
+    )
     body = (
         f'<table:table table:name="Empty">{empty.format(1_048_576)}</table:table>'
         f'<table:table table:name="Prices">{empty.format(2)}<table:table-row><table:table-cell table:number-columns-repeated="2"/>{cells("Item", "VAT")}</table:table-row>'
@@ -142,7 +152,10 @@ def test_rows_know_their_sheet_their_number_and_their_header():
         f"{empty.format(1_048_570)}</table:table>"
     )
     document = parsed(a_file("spreadsheet", body, meta="<dc:title>Prices of 2026</dc:title>"), "x.ods")
-    assert [(block.kind, block.where.sheet, block.where.row, document.text[block.start : block.end]) for block in document.blocks] == [
+    assert [
+        (block.kind, block.where.sheet, block.where.row, document.text[block.start : block.end])
+        for block in document.blocks
+    ] == [
         ("heading", "Prices", None, "Prices"),
         ("table", "Prices", 3, "Item | VAT"),
         ("row", "Prices", 4, "Item: Kettle | VAT: 15%"),
@@ -156,7 +169,7 @@ def test_merged_cells_stand_in_each_row_and_remarks_beside_theirs():
     tall = '<table:table-cell table:number-rows-spanned="2"><text:p>South</text:p><office:annotation><dc:date>2026</dc:date><text:p>Check.</text:p></office:annotation></table:table-cell>'
     body = (
         f'<table:table table:name="S">{row("Region", "City", "Limit")}<table:table-row>{tall}{cells("Lyon", "120")}</table:table-row>'
-        f'<table:table-row><table:covered-table-cell><text:p>lost</text:p></table:covered-table-cell>{cells("Turin", "95")}</table:table-row></table:table>'
+        f"<table:table-row><table:covered-table-cell><text:p>lost</text:p></table:covered-table-cell>{cells('Turin', '95')}</table:table-row></table:table>"
     )
     assert outline(parsed(a_file("spreadsheet", body), "x.ods"))[1:] == [
         ("table", "Region | City | Limit"), ("row", "Region: South | City: Lyon | Limit: 120"),
@@ -180,17 +193,22 @@ def shape(text: str, top: str, left: str = "1cm", kind: str = "", inside: str = 
 
 
 def test_each_slide_carries_its_number_title_and_notes_read_from_top_to_bottom():
-    table = f'<table:table>{row("Team", "Head", "Seat")}{row("Sales", "Kim", "4")}{row("Legal", "Noor", "5")}</table:table>'
+    table = (
+        f"<table:table>{row('Team', 'Head', 'Seat')}{row('Sales', 'Kim', '4')}{row('Legal', 'Noor', '5')}</table:table>"
+    )
     points = "<draw:text-box><text:list><text:list-item><text:p>point a</text:p></text:list-item><text:list-item><text:p>point b</text:p></text:list-item></text:list></draw:text-box>"
     notes = "<presentation:notes>{}</presentation:notes>"
     body = (
-        f'<draw:page>{shape("right", "31mm", "9cm")}{shape("foot", "5in")}{shape("left", "3cm")}{shape("Topic one", "1cm", kind="title")}'
-        f'{shape("7", "6in", kind="page-number")}{notes.format(shape("said one", "2cm", kind="notes") + shape("7", "3cm", kind="page-number"))}</draw:page>'
+        f"<draw:page>{shape('right', '31mm', '9cm')}{shape('foot', '5in')}{shape('left', '3cm')}{shape('Topic one', '1cm', kind='title')}"
+        f"{shape('7', '6in', kind='page-number')}{notes.format(shape('said one', '2cm', kind='notes') + shape('7', '3cm', kind='page-number'))}</draw:page>"
         f'<draw:page presentation:visibility="hidden"><draw:g>{shape("", "2cm", inside=points)}</draw:g>{shape("", "4cm", inside=table)}</draw:page>'
-        '<draw:page><draw:frame><draw:image/></draw:frame></draw:page>'
+        "<draw:page><draw:frame><draw:image/></draw:frame></draw:page>"
     )
     document = parsed(a_file("presentation", body), "x.odp")
-    assert [(block.kind, block.where.slide, block.where.heading, document.text[block.start : block.end]) for block in document.blocks] == [
+    assert [
+        (block.kind, block.where.slide, block.where.heading, document.text[block.start : block.end])
+        for block in document.blocks
+    ] == [
         ("heading", 1, ("Topic one",), "Topic one"),
         ("paragraph", 1, ("Topic one",), "left"),
         ("paragraph", 1, ("Topic one",), "right"),
@@ -225,7 +243,12 @@ def test_empty_documents_and_other_bytes_are_errors(kind, name):
 @pytest.mark.parametrize(
     "parts",
     [
-        {"content.xml": b"\x8f\x02noise", "META-INF/manifest.xml": MANIFEST.format('<manifest:file-entry manifest:full-path="content.xml"><manifest:encryption-data/></manifest:file-entry>')},
+        {
+            "content.xml": b"\x8f\x02noise",
+            "META-INF/manifest.xml": MANIFEST.format(
+                '<manifest:file-entry manifest:full-path="content.xml"><manifest:encryption-data/></manifest:file-entry>'
+            ),
+        },
         {"encrypted-package": b"\x8f\x02noise", "META-INF/manifest.xml": MANIFEST.format("")},
     ],
     ids=["each part", "the whole"],
@@ -236,14 +259,20 @@ def test_a_password_is_told_of(parts):
 
 
 BODY = st.recursive(
-    st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12).map(lambda text: text.replace("&", "").replace("<", "").replace("]", "")).filter(lambda text: all(sign not in "\ufffe\uffff" for sign in text)),
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12)
+    .map(lambda text: text.replace("&", "").replace("<", "").replace("]", ""))
+    .filter(lambda text: all(sign not in "\ufffe\uffff" for sign in text)),
     lambda inner: st.tuples(
         st.sampled_from(
             "text:p text:h text:span text:list text:list-item text:note text:note-body text:s office:annotation table:table table:table-row "
             "table:table-cell table:covered-table-cell draw:frame draw:text-box draw:g draw:page text:section".split()
         ),
         st.lists(inner, max_size=4),
-    ).map(lambda made: f'<{made[0]} table:number-columns-spanned="2" text:outline-level="3">{"".join(made[1])}</{made[0]}>'),
+    ).map(
+        lambda made: (
+            f'<{made[0]} table:number-columns-spanned="2" text:outline-level="3">{"".join(made[1])}</{made[0]}>'
+        )
+    ),
     max_leaves=30,
 )
 
@@ -260,7 +289,9 @@ def test_any_nesting_of_elements_obeys_the_kit_or_is_refused(body, kind):
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.binary(min_size=1, max_size=6)), min_size=1, max_size=5))
 @settings(max_examples=100, deadline=None)
 def test_a_damaged_file_obeys_the_kit_or_is_refused(damages):
-    data = a_file("text", f"<text:h>Head</text:h><text:p>Words.</text:p><table:table>{row('a', 'b', 'c')}</table:table>")
+    data = a_file(
+        "text", f"<text:h>Head</text:h><text:p>Words.</text:p><table:table>{row('a', 'b', 'c')}</table:table>"
+    )
     for place, instead in damages:
         place %= len(data)
         data = data[:place] + instead + data[place + len(instead) :]

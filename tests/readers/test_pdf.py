@@ -91,7 +91,12 @@ def test_headings_by_size_of_type_nest():
 
 
 def test_headings_by_the_outline_when_type_says_nothing():
-    lines = [(72, 760, "2.1 Paid leave"), (72, 730, "Twenty-five days are paid."), (72, 690, "Carry-over"), (72, 660, "Five days at most.")]
+    lines = [
+        (72, 760, "2.1 Paid leave"),
+        (72, 730, "Twenty-five days are paid."),
+        (72, 690, "Carry-over"),
+        (72, 660, "Five days at most."),
+    ]
     data = drawn([lines], bookmarks=[(0, "Paid leave", 1), (1, "Carry-over", 1)])
     document = read(data, "x.pdf")
     assert [(b.kind, b.where.heading, document.text[b.start : b.end]) for b in document.blocks] == [
@@ -103,9 +108,16 @@ def test_headings_by_the_outline_when_type_says_nothing():
 
 
 def test_a_bold_line_alone_is_a_heading():
-    lines = [(72, 760, "Notice periods", "Helvetica-Bold", 11), (72, 735, "Four weeks to the end of a month."), (72, 720, "Longer after two years.")]
+    lines = [
+        (72, 760, "Notice periods", "Helvetica-Bold", 11),
+        (72, 735, "Four weeks to the end of a month."),
+        (72, 720, "Longer after two years."),
+    ]
     found = blocks(read(drawn([lines]), "x.pdf"))
-    assert found == [("heading", 1, "Notice periods"), ("paragraph", 1, "Four weeks to the end of a month. Longer after two years.")]
+    assert found == [
+        ("heading", 1, "Notice periods"),
+        ("paragraph", 1, "Four weeks to the end of a month. Longer after two years."),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +139,9 @@ def test_words_parted_at_the_end_of_a_line_are_mended(lines, whole):
 
 def test_a_hyphen_in_a_real_file_is_mended():
     lines = [(72, 760, "Please ask for more infor-"), (72, 747, "mation at the front desk of the house.")]
-    assert blocks(read(drawn([lines]), "x.pdf")) == [("paragraph", 1, "Please ask for more information at the front desk of the house.")]
+    assert blocks(read(drawn([lines]), "x.pdf")) == [
+        ("paragraph", 1, "Please ask for more information at the front desk of the house.")
+    ]
 
 
 def test_running_heads_and_foots_are_left_out():
@@ -148,8 +162,15 @@ def test_a_running_foot_that_names_the_chapter_is_left_out_too():
 
 
 def test_an_item_that_begins_in_bold_keeps_its_second_line():
-    items = [(72, 760, "•"), (84, 760, "Say it early.", "Helvetica-Bold", 11), (160, 760, "A cracked gasket, a late order or a bad mood:"), (84, 746, "tell someone.")]
-    assert blocks(read(drawn([items]), "x.pdf")) == [("list", 1, "• Say it early. A cracked gasket, a late order or a bad mood: tell someone.")]
+    items = [
+        (72, 760, "•"),
+        (84, 760, "Say it early.", "Helvetica-Bold", 11),
+        (160, 760, "A cracked gasket, a late order or a bad mood:"),
+        (84, 746, "tell someone."),
+    ]
+    assert blocks(read(drawn([items]), "x.pdf")) == [
+        ("list", 1, "• Say it early. A cracked gasket, a late order or a bad mood: tell someone.")
+    ]
 
 
 def test_entries_of_a_table_of_contents_stay_apart_and_lose_their_dots():
@@ -170,16 +191,38 @@ def test_the_head_of_a_table_over_pages_is_no_running_head():
 
 
 def test_cells_that_wrap_stay_in_their_row():
-    cells = [["Case", "Rule"], ["Leave", "Ask your manager two weeks before the first day, in writing"], ["Sick", "Call before nine in the morning, and bring a note on the third day"], ["Travel", "Second class"]]
+    cells = [
+        ["Case", "Rule"],
+        ["Leave", "Ask your manager two weeks before the first day, in writing"],
+        ["Sick", "Call before nine in the morning, and bring a note on the third day"],
+        ["Travel", "Second class"],
+    ]
     table = Table([[body(cell) for cell in row] for row in cells], colWidths=[90, 130])
     found = [text for kind, _, text in blocks(read(platypus([table]), "x.pdf")) if kind == "row"]
-    assert found == [" | ".join(row) for row in cells], "without a bold first row in two columns there are no column names"
+    assert found == [" | ".join(row) for row in cells], (
+        "without a bold first row in two columns there are no column names"
+    )
 
 
 def test_titles_of_columns_that_wrap_are_whole():
     bold = "Helvetica-Bold"
-    titles = [(72, 760, "Situation", bold, 9), (250, 760, "Days a", bold, 9), (250, 749, "week", bold, 9), (340, 760, "Remark", bold, 9)]
-    rows = [item for n, row in enumerate([("Full time", "2", "fixed or not"), ("Carer", "3", "six months"), ("Trainee", "1", "if agreed")]) for item in ((72, 725 - 20 * n, row[0], "Helvetica", 9), (258, 725 - 20 * n, row[1], "Helvetica", 9), (340, 725 - 20 * n, row[2], "Helvetica", 9))]
+    titles = [
+        (72, 760, "Situation", bold, 9),
+        (250, 760, "Days a", bold, 9),
+        (250, 749, "week", bold, 9),
+        (340, 760, "Remark", bold, 9),
+    ]
+    rows = [
+        item
+        for n, row in enumerate(
+            [("Full time", "2", "fixed or not"), ("Carer", "3", "six months"), ("Trainee", "1", "if agreed")]
+        )
+        for item in (
+            (72, 725 - 20 * n, row[0], "Helvetica", 9),
+            (258, 725 - 20 * n, row[1], "Helvetica", 9),
+            (340, 725 - 20 * n, row[2], "Helvetica", 9),
+        )
+    ]
     assert [text for kind, _, text in blocks(read(drawn([titles + rows]), "x.pdf")) if kind == "row"] == [
         "Situation: Full time | Days a week: 2 | Remark: fixed or not", "Situation: Carer | Days a week: 3 | Remark: six months", "Situation: Trainee | Days a week: 1 | Remark: if agreed",
     ]  # fmt: skip
@@ -190,28 +233,56 @@ def test_two_tables_one_below_the_other_are_not_one():
     first = Table([["Item", "Price"], ["Lamp", "12"], ["Chair", "99"]], style=bold)
     second = Table([["City", "Office"], ["Lyon", "North"], ["Turin", "South"]], style=bold)
     found = blocks(read(platypus([first, Spacer(1, 40), second]), "x.pdf"))
-    assert [text for kind, _, text in found if kind == "row"] == ["Item: Lamp | Price: 12", "Item: Chair | Price: 99", "City: Lyon | Office: North", "City: Turin | Office: South"]
+    assert [text for kind, _, text in found if kind == "row"] == [
+        "Item: Lamp | Price: 12",
+        "Item: Chair | Price: 99",
+        "City: Lyon | Office: North",
+        "City: Turin | Office: South",
+    ]
 
 
 def test_a_list_with_wide_gaps_after_its_markers_is_no_table():
-    items = [(72 + indent, 760 - 16 * n, text) for n, words in enumerate(["Ask first", "Book early", "Keep receipts"]) for indent, text in ((0, "•"), (36, words))]
-    assert blocks(read(drawn([items]), "x.pdf")) == [("list", 1, "• Ask first"), ("list", 1, "• Book early"), ("list", 1, "• Keep receipts")]
+    items = [
+        (72 + indent, 760 - 16 * n, text)
+        for n, words in enumerate(["Ask first", "Book early", "Keep receipts"])
+        for indent, text in ((0, "•"), (36, words))
+    ]
+    assert blocks(read(drawn([items]), "x.pdf")) == [
+        ("list", 1, "• Ask first"),
+        ("list", 1, "• Book early"),
+        ("list", 1, "• Keep receipts"),
+    ]
 
 
 def test_labels_beside_values_do_not_become_columns():
     lines = [(72, 760 - 16 * n, label) for n, label in enumerate(["Country", "City", "Postcode"])]
     values = [(260, 760 - 16 * n, value) for n, value in enumerate(["France", "Paris", "75001"])]
     items = [item for pair in zip(lines, values, strict=True) for item in pair]
-    assert [text for _, _, text in blocks(read(drawn([items]), "x.pdf"))] == ["Country | France", "City | Paris", "Postcode | 75001"]
+    assert [text for _, _, text in blocks(read(drawn([items]), "x.pdf"))] == [
+        "Country | France",
+        "City | Paris",
+        "Postcode | 75001",
+    ]
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.tuples(*[st.text("abcdefghijkl", min_size=2, max_size=8)] * 2, st.integers(0, 99_999)), min_size=2, max_size=20))
+@given(
+    st.lists(
+        st.tuples(*[st.text("abcdefghijkl", min_size=2, max_size=8)] * 2, st.integers(0, 99_999)),
+        min_size=2,
+        max_size=20,
+    )
+)
 def test_any_table_with_bold_names_gives_its_rows(rows):
-    table = Table([["Name", "Place", "Amount"], *([a, b, str(c)] for a, b, c in rows)], style=[("FONT", (0, 0), (-1, 0), "Helvetica-Bold")])
+    table = Table(
+        [["Name", "Place", "Amount"], *([a, b, str(c)] for a, b, c in rows)],
+        style=[("FONT", (0, 0), (-1, 0), "Helvetica-Bold")],
+    )
     document = read(platypus([table]), "t.pdf")
     check_document(document)
-    assert [text for kind, _, text in blocks(document) if kind == "row"] == [f"Name: {a} | Place: {b} | Amount: {c}" for a, b, c in rows]
+    assert [text for kind, _, text in blocks(document) if kind == "row"] == [
+        f"Name: {a} | Place: {b} | Amount: {c}" for a, b, c in rows
+    ]
 
 
 def test_a_page_on_its_side_reads_like_any_other():
@@ -227,7 +298,9 @@ def test_a_page_on_its_side_reads_like_any_other():
     canvas.drawString(100, -114, "and on in a second line.")
     canvas.save()
     assert blocks(read(target.getvalue(), "x.pdf")) == [("paragraph", 1, ("Sideways words stay whole. " * 12).strip())]
-    assert blocks(read(turned.getvalue(), "x.pdf")) == [("paragraph", 1, "Words that run upwards, and on in a second line.")]
+    assert blocks(read(turned.getvalue(), "x.pdf")) == [
+        ("paragraph", 1, "Words that run upwards, and on in a second line.")
+    ]
 
 
 def picture_page(canvas):
@@ -246,7 +319,9 @@ def test_pages_that_are_pictures_are_told():
     picture_page(canvas)
     canvas.save()
     document = read(target.getvalue(), "x.pdf")
-    assert (document.pages, document.notes) == (4, ("pages 2 and 4 are pictures without text",)), "page 3 is empty: nothing is lost"
+    assert (document.pages, document.notes) == (4, ("pages 2 and 4 are pictures without text",)), (
+        "page 3 is empty: nothing is lost"
+    )
 
 
 @pytest.mark.parametrize(
@@ -288,7 +363,9 @@ def test_a_password_is_asked_for_only_when_it_is_needed_to_read():
     assert blocks(read(locked("", "own"), "x.pdf")) == [("paragraph", 1, "A secret word.")]
 
 
-@pytest.mark.parametrize("data", [b"%PDF-1.7\n", b"no pdf at all", b"%PDF-1.4\n" + b"\0" * 500, b"%PDF-1.7\n1 0 obj\n<<>>\ntrailer\n<<>>"])
+@pytest.mark.parametrize(
+    "data", [b"%PDF-1.7\n", b"no pdf at all", b"%PDF-1.4\n" + b"\0" * 500, b"%PDF-1.7\n1 0 obj\n<<>>\ntrailer\n<<>>"]
+)
 def test_rubbish_is_an_error_in_one_line(data):
     with pytest.raises(ReadError) as caught:
         read(data, "x.pdf")

@@ -15,7 +15,9 @@ HEAD = r"{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0\froman\fcharset0 Times;}{\f1
 
 
 def parsed(body: str | bytes, head: str = HEAD) -> Document:
-    document = read_rtf(head.encode() + (body if isinstance(body, bytes) else body.encode("latin-1")) + b"}", "a_file.rtf")
+    document = read_rtf(
+        head.encode() + (body if isinstance(body, bytes) else body.encode("latin-1")) + b"}", "a_file.rtf"
+    )
     check_document(document)
     return document
 
@@ -80,7 +82,12 @@ def test_lists_keep_their_numbers_but_not_their_bullets():
 
 
 def a_row(*cells: str, definition: str = "") -> str:
-    return r"\trowd" + (definition or r"\cellx1000" * len(cells)) + "".join(rf"\pard\intbl {cell}\cell" for cell in cells) + r"\row"
+    return (
+        r"\trowd"
+        + (definition or r"\cellx1000" * len(cells))
+        + "".join(rf"\pard\intbl {cell}\cell" for cell in cells)
+        + r"\row"
+    )
 
 
 def test_tables_are_rows_under_their_header():
@@ -98,7 +105,12 @@ def test_tables_are_rows_under_their_header():
 def test_notes_and_text_boxes_follow_their_paragraph():
     assert outline(
         r"Bikes are paid for{\super\chftn}{\footnote\pard\plain {\super\chftn} Since 2021.\par Twice.}.{\shp{\*\shpinst{\sp{\sn x}{\sv 3}}{\shptxt\pard In the box.\par}}{\shprslt{\*\do{\dptxbxtext In the box.\par}}}}\par Next.\par"
-    ) == [("paragraph", "Bikes are paid for."), ("paragraph", "Since 2021.\nTwice."), ("paragraph", "In the box."), ("paragraph", "Next.")]
+    ) == [
+        ("paragraph", "Bikes are paid for."),
+        ("paragraph", "Since 2021.\nTwice."),
+        ("paragraph", "In the box."),
+        ("paragraph", "Next."),
+    ]
 
 
 def test_pictures_fields_headers_and_unknown_groups_are_no_text():
@@ -106,7 +118,18 @@ def test_pictures_fields_headers_and_unknown_groups_are_no_text():
     assert outline(body) == [("paragraph", "See the rules.")]
 
 
-@pytest.mark.parametrize("data", [b"", b"Only words.", b"PK\x03\x04", b"{\\rtf1}", b"{\\rtf1 {\\pict 8950}\\par \\par}", b"text before {\\rtf1 words}", b"{\\rtf1" + b"{" * 200_000])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"Only words.",
+        b"PK\x03\x04",
+        b"{\\rtf1}",
+        b"{\\rtf1 {\\pict 8950}\\par \\par}",
+        b"text before {\\rtf1 words}",
+        b"{\\rtf1" + b"{" * 200_000,
+    ],
+)
 def test_what_is_no_rtf_or_holds_nothing_is_refused(data):
     with pytest.raises(ReadError, match=r"is not an \.rtf file|has no text|nests more than") as caught:
         read_rtf(data, "x.rtf")

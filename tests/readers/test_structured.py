@@ -16,12 +16,21 @@ from tests.conformance.reader_kit import check_document
 
 def places(document):
     check_document(document)
-    return [(block.kind, block.where.row, block.where.heading, document.text[block.start : block.end]) for block in document.blocks]
+    return [
+        (block.kind, block.where.row, block.where.heading, document.text[block.start : block.end])
+        for block in document.blocks
+    ]
 
 
 def test_each_record_of_a_list_is_a_row():
     records = [
-        {"name": "Kettle", "price": 49.90, "sold": True, "tags": ["red", "new"], "maker": {"city": "Lyon", "since": 1987}},
+        {
+            "name": "Kettle",
+            "price": 49.90,
+            "sold": True,
+            "tags": ["red", "new"],
+            "maker": {"city": "Lyon", "since": 1987},
+        },
         {"name": "Cup", "price": 1e400, "note": None, "lines": [{"n": 1}, {"n": 2}], "text": "two\nlines"},
         {},
         "only words",
@@ -29,7 +38,12 @@ def test_each_record_of_a_list_is_a_row():
     data = json.dumps(records).encode("utf-16")
     document = read_json(data, "a_list.json")
     assert places(document) == [
-        ("row", 1, (), "name: Kettle | price: 49.9 | sold: true | tags: red, new | maker.city: Lyon | maker.since: 1987"),
+        (
+            "row",
+            1,
+            (),
+            "name: Kettle | price: 49.9 | sold: true | tags: red, new | maker.city: Lyon | maker.since: 1987",
+        ),
         ("row", 2, (), "name: Cup | price: Infinity | lines.1.n: 1 | lines.2.n: 2 | text: two lines"),
         ("row", 4, (), "only words"),
     ]
@@ -37,11 +51,19 @@ def test_each_record_of_a_list_is_a_row():
 
 
 def test_numbers_stay_as_they_are_written():
-    assert read_json(b'[{"a": 1.50, "b": 1E5, "c": 123456789012345678901234567890.10}]', "x.json").text == "a: 1.50 | b: 1E5 | c: 123456789012345678901234567890.10"
+    assert (
+        read_json(b'[{"a": 1.50, "b": 1E5, "c": 123456789012345678901234567890.10}]', "x.json").text
+        == "a: 1.50 | b: 1E5 | c: 123456789012345678901234567890.10"
+    )
 
 
 def test_lists_of_records_in_an_object_stand_under_their_key():
-    value = {"company": "Acme", "offices": [{"city": "Lyon"}, {"city": "Cork"}], "staff": {"count": 2, "people": [{"name": "Ann"}]}, "end": {"of": "file"}}
+    value = {
+        "company": "Acme",
+        "offices": [{"city": "Lyon"}, {"city": "Cork"}],
+        "staff": {"count": 2, "people": [{"name": "Ann"}]},
+        "end": {"of": "file"},
+    }
     assert places(read_json(json.dumps(value).encode(), "x.json")) == [
         ("row", None, (), "company: Acme | end.of: file"),
         ("heading", None, ("offices",), "offices"),
@@ -60,11 +82,22 @@ def test_each_line_is_a_row_with_its_number_and_broken_ones_are_told_of():
     assert places(document) == [("row", 1, (), "question: Why? | answer.text: Because."), ("row", 4, (), "1, 2")]
     assert document.notes[0] == "line 3 is no JSON (Expecting value)"
     assert (len(document.notes), document.notes[-1]) == (21, "11 more lines are no JSON")
-    assert read_json(b'{"a": 1}\n{"a": 2}\n', "x.json").text == "a: 1\na: 2", "one value a line, under the suffix of one value"
+    assert read_json(b'{"a": 1}\n{"a": 2}\n', "x.json").text == "a: 1\na: 2", (
+        "one value a line, under the suffix of one value"
+    )
 
 
 @pytest.mark.parametrize("read", [read_json, read_jsonl])
-@pytest.mark.parametrize(("data", "reason"), [(b"no json", "is not JSON"), (b"[" * 200_000, "deeper"), (b'{"a": [null, ""]}', "has no text"), (b"\0\1\2" * 50, "not text"), (b"{}", "has no text")])
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"no json", "is not JSON"),
+        (b"[" * 200_000, "deeper"),
+        (b'{"a": [null, ""]}', "has no text"),
+        (b"\0\1\2" * 50, "not text"),
+        (b"{}", "has no text"),
+    ],
+)
 def test_what_is_no_json_or_holds_nothing_is_refused(read, data, reason):
     with pytest.raises(ReadError, match=reason) as caught:
         read(data, "x.json")
@@ -80,7 +113,11 @@ def test_deep_records_are_bounded():
     assert name == ".".join("k" * 12) and json.loads(text)["k"]
 
 
-VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4), max_leaves=20)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=20,
+)
 
 
 @given(VALUES)
@@ -108,7 +145,10 @@ def test_any_value_obeys_the_kit_and_keeps_its_words(value):
 
 
 def test_code_is_kept_as_typed_group_by_group():
-    document = read_code(b'"""Tea."""\r\n\r\nimport os\n\n\ndef brew(cup):\n    if cup:\n\treturn  4\n  \n    return 0\n', "src/brew_tea.py")
+    document = read_code(
+        b'"""Tea."""\r\n\r\nimport os\n\n\ndef brew(cup):\n    if cup:\n\treturn  4\n  \n    return 0\n',
+        "src/brew_tea.py",
+    )
     assert places(document) == [
         ("code", None, (), '"""Tea."""'), ("code", None, (), "import os"),
         ("code", None, (), "def brew(cup):\n    if cup:\n\treturn  4"), ("code", None, (), "    return 0"),

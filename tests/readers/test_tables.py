@@ -38,15 +38,27 @@ def workbook(**sheets):
 
 
 def blocks(document):
-    return [(block.kind, block.where.sheet, block.where.row, document.text[block.start : block.end]) for block in document.blocks]
+    return [
+        (block.kind, block.where.sheet, block.where.row, document.text[block.start : block.end])
+        for block in document.blocks
+    ]
 
 
 def rows_of(document):
-    return [(block.where.row, document.text[block.start : block.end]) for block in document.blocks if block.kind == "row"]
+    return [
+        (block.where.row, document.text[block.start : block.end]) for block in document.blocks if block.kind == "row"
+    ]
 
 
 def test_sheets_titles_headers_and_rows_keep_their_places():
-    prices = [["Price list 2026"], ["valid from January"], [], ["Item", "Price", "Stock"], ["Desk lamp", 12.5, 14], ["Chair", 199, None]]
+    prices = [
+        ["Price list 2026"],
+        ["valid from January"],
+        [],
+        ["Item", "Price", "Stock"],
+        ["Desk lamp", 12.5, 14],
+        ["Chair", 199, None],
+    ]
     document = read(saved(workbook(Prices=prices, Hidden=[["Key", "Value"], ["a", 1]])), "list.xlsx")
     check_document(document)
     assert blocks(document) == [
@@ -71,7 +83,17 @@ def test_hidden_sheets_are_read():
 
 
 def test_each_table_in_a_sheet_has_its_own_header():
-    rows = [["Item", "Price"], ["Lamp", 12], ["Chair", 99], [], ["City", "Phone"], ["Lyon", 100], ["Turin", 200], [], ["Rome", 300]]
+    rows = [
+        ["Item", "Price"],
+        ["Lamp", 12],
+        ["Chair", 99],
+        [],
+        ["City", "Phone"],
+        ["Lyon", 100],
+        ["Turin", 200],
+        [],
+        ["Rome", 300],
+    ]
     assert rows_of(read(saved(workbook(S=rows)), "x.xlsx")) == [
         (2, "Item: Lamp | Price: 12"), (3, "Item: Chair | Price: 99"),
         (6, "City: Lyon | Phone: 100"), (7, "City: Turin | Phone: 200"),
@@ -101,7 +123,9 @@ def test_numbers_dates_and_results_are_what_a_person_sees():
     for row, (value, form, _) in enumerate(cells, 2):
         book["S"].cell(row, 1, f"n{row}")
         book["S"].cell(row, 2, value).number_format = form
-    assert rows_of(read(saved(book), "x.xlsx")) == [(row, f"Name: n{row} | Value: {seen}") for row, (*_, seen) in enumerate(cells, 2)]
+    assert rows_of(read(saved(book), "x.xlsx")) == [
+        (row, f"Name: n{row} | Value: {seen}") for row, (*_, seen) in enumerate(cells, 2)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +141,7 @@ def test_number_formats(value, form, seen):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.floats(allow_nan=False, allow_infinity=False), st.text("#0?,.%ymdhsE+-_*[]\"\\ ;@/a€$", max_size=12))
+@given(st.floats(allow_nan=False, allow_infinity=False), st.text('#0?,.%ymdhsE+-_*[]"\\ ;@/a€$', max_size=12))
 def test_any_number_in_any_format_gives_some_text(value, form):
     assert shown(value, form) == shown(value, form).strip() != ""
 
@@ -137,7 +161,10 @@ def test_comments_stand_at_their_row():
 def test_a_stray_cell_at_the_far_corner_costs_nothing():
     book = workbook(S=[["first"]])
     book["S"]["XFD1048576"] = "last"
-    assert blocks(read(saved(book), "x.xlsx"))[1:] == [("paragraph", "S", 1, "first"), ("paragraph", "S", 1_048_576, "last")]
+    assert blocks(read(saved(book), "x.xlsx"))[1:] == [
+        ("paragraph", "S", 1, "first"),
+        ("paragraph", "S", 1_048_576, "last"),
+    ]
 
 
 def test_an_empty_workbook_is_an_error():
@@ -150,7 +177,10 @@ def test_strings_that_multiply_are_refused():
     strings = f"<sst {space}><si><t>{'x' * 30_000}</t></si></sst>"
     cells = "".join(f'<row r="{row}"><c r="A{row}" t="s"><v>0</v></c></row>' for row in range(1, 8_000))
     target = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(saved(workbook(S=[["x"]])))) as before, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as after:
+    with (
+        zipfile.ZipFile(io.BytesIO(saved(workbook(S=[["x"]])))) as before,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as after,
+    ):
         for name in before.namelist():
             content = before.read(name)
             if name == "xl/worksheets/sheet1.xml":
@@ -165,7 +195,9 @@ WORD = st.text("abcdefghijklmnop", min_size=1, max_size=8)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 5), st.lists(st.tuples(WORD, st.integers(0, 10**9), WORD), min_size=1, max_size=25), st.booleans())
+@given(
+    st.integers(0, 5), st.lists(st.tuples(WORD, st.integers(0, 10**9), WORD), min_size=1, max_size=25), st.booleans()
+)
 def test_any_table_gives_each_value_at_its_row(blank, records, bold):
     book = workbook(S=[[]] * blank + [["Name", "Amount", "Place"]])
     sheet = book["S"]
@@ -176,7 +208,9 @@ def test_any_table_gives_each_value_at_its_row(blank, records, bold):
             sheet.cell(row, column, value)
     document = read(saved(book), "t.xlsx")
     check_document(document)
-    assert rows_of(document) == [(row, f"Name: {a} | Amount: {b} | Place: {c}") for row, (a, b, c) in enumerate(records, blank + 2)]
+    assert rows_of(document) == [
+        (row, f"Name: {a} | Amount: {b} | Place: {c}") for row, (a, b, c) in enumerate(records, blank + 2)
+    ]
 
 
 # csv -----------------------------------------------------------------------------------------------------------------
@@ -187,7 +221,15 @@ def test_any_table_gives_each_value_at_its_row(blank, records, bold):
 def test_delimiters_quotes_and_row_numbers(delimiter, ending):
     target = io.StringIO(newline="")
     writer = csv.writer(target, delimiter=delimiter, lineterminator=ending)
-    writer.writerows([["Name", "Price", "Note"], ["Lamp; small, red", "12,50", 'he said "yes"'], ["Chair", "99,00", "two\nlines"], [], ["Pen", "1,00", ""]])
+    writer.writerows(
+        [
+            ["Name", "Price", "Note"],
+            ["Lamp; small, red", "12,50", 'he said "yes"'],
+            ["Chair", "99,00", "two\nlines"],
+            [],
+            ["Pen", "1,00", ""],
+        ]
+    )
     document = read(target.getvalue().encode(), "prices.csv")
     check_document(document)
     assert [(b.where.row, b.where.sheet, document.text[b.start : b.end]) for b in document.blocks] == [
@@ -219,16 +261,27 @@ def test_a_delimiter_that_excel_names_is_taken():
 
 def test_a_table_without_names_gives_cells_only():
     assert rows_of(read(b"1,20,300\n4,50,600\n", "x.csv")) == [(1, "1 | 20 | 300"), (2, "4 | 50 | 600")]
-    assert rows_of(read(b"kim,sales\nnoor,sales\nlee,legal\n", "x.csv")) == [(1, "kim | sales"), (2, "noor | sales"), (3, "lee | legal")]
+    assert rows_of(read(b"kim,sales\nnoor,sales\nlee,legal\n", "x.csv")) == [
+        (1, "kim | sales"),
+        (2, "noor | sales"),
+        (3, "lee | legal"),
+    ]
 
 
 def test_a_quote_left_open_does_not_swallow_the_rest():
-    assert rows_of(read(b'name,size\nscreen,"27 inch\nlamp,2\npen,3\n', "x.csv")) == [(2, 'name: screen | size: "27 inch'), (3, "name: lamp | size: 2"), (4, "name: pen | size: 3")]
+    assert rows_of(read(b'name,size\nscreen,"27 inch\nlamp,2\npen,3\n', "x.csv")) == [
+        (2, 'name: screen | size: "27 inch'),
+        (3, "name: lamp | size: 2"),
+        (4, "name: pen | size: 3"),
+    ]
 
 
 def test_a_very_long_field_is_read_whole():
     long = "word " * 100_000
-    assert rows_of(read(f"name,text,n\na,{long},1\nb,x,2\n".encode(), "x.csv"))[0] == (2, f"name: a | text: {long.strip()} | n: 1")
+    assert rows_of(read(f"name,text,n\na,{long},1\nb,x,2\n".encode(), "x.csv"))[0] == (
+        2,
+        f"name: a | text: {long.strip()} | n: 1",
+    )
 
 
 def test_a_csv_of_blank_rows_is_an_error():
@@ -237,17 +290,26 @@ def test_a_csv_of_blank_rows_is_an_error():
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(WORD, st.integers(0, 10**6), st.text("abc ,;|\t\"'\n", min_size=1, max_size=12).filter(str.strip)), min_size=3, max_size=25), st.sampled_from(",;\t|"))
+@given(
+    st.lists(
+        st.tuples(WORD, st.integers(0, 10**6), st.text("abc ,;|\t\"'\n", min_size=1, max_size=12).filter(str.strip)),
+        min_size=3,
+        max_size=25,
+    ),
+    st.sampled_from(",;\t|"),
+)
 def test_any_quoted_table_comes_back(records, delimiter):
     target = io.StringIO(newline="")
     csv.writer(target, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([("Name", "Amount", "Remark"), *records])
     document = read(target.getvalue().encode(), "t.csv")
     check_document(document)
-    assert rows_of(document) == [(row, f"Name: {a} | Amount: {b} | Remark: {' '.join(c.split())}") for row, (a, b, c) in enumerate(records, 2)]
+    assert rows_of(document) == [
+        (row, f"Name: {a} | Amount: {b} | Remark: {' '.join(c.split())}") for row, (a, b, c) in enumerate(records, 2)
+    ]
 
 
 def test_tabs_divide_the_cells_of_a_tsv_whatever_else_is_in_them():
-    data = "name\tprice, in €; net\nKettle, red\t49,90\n\t\nCup\t\"12\"\n".encode()
+    data = 'name\tprice, in €; net\nKettle, red\t49,90\n\t\nCup\t"12"\n'.encode()
     for suffix in (".tsv", ".tab"):
         document = read(data, f"prices{suffix}")
         check_document(document)

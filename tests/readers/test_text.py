@@ -59,7 +59,9 @@ ENCODINGS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("language", "encoding"), [(lang, name) for lang, names in ENCODINGS.items() for name in names])
+@pytest.mark.parametrize(
+    ("language", "encoding"), [(lang, name) for lang, names in ENCODINGS.items() for name in names]
+)
 def test_a_sentence_is_read_in_the_encoding_of_its_language(language, encoding):
     assert decode(PROSE[language].encode(encoding)) == PROSE[language]
 
@@ -84,7 +86,17 @@ def test_a_declared_charset_decides_where_the_bytes_do_not():
 
 
 def test_a_charset_that_is_wrong_or_no_charset_is_not_believed():
-    for declared in ("us-ascii", "no-such-charset", "unicode_escape", "rot13", "zlib", "utf-16", "", "\udcff", "a\x00b"):
+    for declared in (
+        "us-ascii",
+        "no-such-charset",
+        "unicode_escape",
+        "rot13",
+        "zlib",
+        "utf-16",
+        "",
+        "\udcff",
+        "a\x00b",
+    ):
         assert decode("déjà vu à l'été".encode("cp1252"), declared) == "déjà vu à l'été"
         assert decode("déjà vu".encode(), declared) == "déjà vu"
 
@@ -103,7 +115,8 @@ RANDOM = random.Random(7)
 RUBBISH = {
     "random bytes": RANDOM.randbytes(4096),
     "random bytes without zero": RANDOM.randbytes(4096).replace(b"\0", b"\xff"),
-    "a picture": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x01\x00\x00\x00\x01\x00\x08\x06\x00\x00\x00" + RANDOM.randbytes(500),
+    "a picture": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x01\x00\x00\x00\x01\x00\x08\x06\x00\x00\x00"
+    + RANDOM.randbytes(500),
     "a program": b"\x7fELF\x02\x01\x01" + b"\x00" * 9 + b"\x03\x00>\x00\x01\x00\x00\x00" + RANDOM.randbytes(500),
     "control characters": bytes(range(1, 9)) * 50,
     "text with a zero byte": b"Some words and\x00more words, an odd number",
@@ -125,7 +138,11 @@ def test_files_of_known_encoding(declared):
         data = path.read_bytes()
         label = path.name.split("__")[1]
         language = label.rpartition("-")[2]
-        codec = label.removesuffix(f"-{language}") if language.islower() and not language.isdigit() and label.count("-") > 1 else label
+        codec = (
+            label.removesuffix(f"-{language}")
+            if language.islower() and not language.isdigit() and label.count("-") > 1
+            else label
+        )
         if not declared:
             data = data.replace(b"encoding=", b"enc=").replace(b"charset=", b"chr=")
         truth = data.decode({"MacCyrillic": "mac_cyrillic"}.get(codec, codec))
@@ -148,7 +165,9 @@ def test_plain_text_is_paragraphs_under_underlined_headings():
 
 
 def test_a_file_that_begins_with_a_sentence_is_called_by_its_name():
-    assert read_plain(b"This is the first sentence.\n\nAnd more.", "travel_policy-2024.txt").title == "travel policy 2024"
+    assert (
+        read_plain(b"This is the first sentence.\n\nAnd more.", "travel_policy-2024.txt").title == "travel policy 2024"
+    )
     assert read_plain(b"Only one line", "only_line.txt").title == "only line"
 
 
@@ -193,14 +212,20 @@ def test_markdown_blocks_know_their_headings():
 
 
 def test_a_markdown_table_is_rows_that_stand_alone():
-    assert markdown("| Size | Price |\n|------|------:|\n| **S** | 10 € |\n| M | |\n") == [("row", "Size: S | Price: 10 €"), ("row", "Size: M")]
+    assert markdown("| Size | Price |\n|------|------:|\n| **S** | 10 € |\n| M | |\n") == [
+        ("row", "Size: S | Price: 10 €"),
+        ("row", "Size: M"),
+    ]
     assert markdown("| Size | Price |\n|------|------:|\n") == [("row", "Size | Price")]
 
 
 def test_front_matter_gives_title_and_language_and_is_not_read():
     document = read_markdown(b'---\ntitle: "Our leave"\nlang: fr-CA\ntags:\n  - a\n---\n# Heading\n\nText.', "x.md")
     assert (document.title, document.language, document.text) == ("Our leave", "fr", "Heading\n\nText.")
-    assert markdown("---\nA line between rules.\n\n---\n\nText.") == [("paragraph", "A line between rules."), ("paragraph", "Text.")]
+    assert markdown("---\nA line between rules.\n\n---\n\nText.") == [
+        ("paragraph", "A line between rules."),
+        ("paragraph", "Text."),
+    ]
     with pytest.raises(ReadError, match="has no text"):
         read_markdown(b"---\ntitle: Moved\nredirect_to: https://example.org\n---\n", "moved.md")
 
@@ -237,7 +262,10 @@ def test_any_bytes_obey_the_kit_or_are_refused(data):
         assert error.message
 
 
-@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1), st.sampled_from(["utf-8-sig", "utf-16", "utf-32"]))
+@given(
+    st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1),
+    st.sampled_from(["utf-8-sig", "utf-16", "utf-32"]),
+)
 @settings(deadline=None)
 def test_marked_unicode_comes_back_whole(text, encoding):
     assert decode(text.encode(encoding)) == text

@@ -46,7 +46,11 @@ def test_every_file_is_read_or_refused_with_a_reason(folder):
     command = [sys.executable, "-W", "error", "-c", CHILD, str(FILES / folder)]
     result = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=240, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
-    if any(supported(path.name) for path in (FILES / folder).iterdir()) and folder not in ("encrypted", "fuzzed", "bomb_or_recursive"):
+    if any(supported(path.name) for path in (FILES / folder).iterdir()) and folder not in (
+        "encrypted",
+        "fuzzed",
+        "bomb_or_recursive",
+    ):
         assert result.stdout, "not one file was read"
 
 

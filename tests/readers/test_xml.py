@@ -38,13 +38,17 @@ def test_pages_within_a_feed_and_pages_themselves_are_read_as_pages():
     assert outline("<rss><item><title>News</title><description>&lt;p&gt;First &lt;b&gt;day&lt;/b&gt;.&lt;/p&gt;&lt;ul&gt;&lt;li&gt;tea&lt;/ul&gt;</description></item></rss>") == [
         ("paragraph", "News"), ("paragraph", "First day."), ("list", "tea"),
     ]  # fmt: skip
-    assert outline('<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body><h1>Head</h1><p>Words.</p></body></html>') == [("heading", "Head"), ("paragraph", "Words.")]
+    assert outline(
+        '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body><h1>Head</h1><p>Words.</p></body></html>'
+    ) == [("heading", "Head"), ("paragraph", "Words.")]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1", "windows-1251"])
 def test_the_declared_encoding_counts(encoding):
     words = "Привет всем" if "1251" in encoding else "Déjà vu"
-    assert outline(f'<?xml version="1.0" encoding="{encoding}"?>\n<a>{words}</a>'.encode(encoding)) == [("paragraph", words)]
+    assert outline(f'<?xml version="1.0" encoding="{encoding}"?>\n<a>{words}</a>'.encode(encoding)) == [
+        ("paragraph", words)
+    ]
 
 
 def test_a_damaged_file_gives_what_can_be_saved_and_says_so():
@@ -54,7 +58,11 @@ def test_a_damaged_file_gives_what_can_be_saved_and_says_so():
     assert len(document.notes) == 1 and document.notes[0].startswith("is damaged (")
 
 
-BOMB = '<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "boom">' + "".join(f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(9)) + "]><l>&j;</l>"
+BOMB = (
+    '<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "boom">'
+    + "".join(f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(9))
+    + "]><l>&j;</l>"
+)
 OUTSIDE = '<!DOCTYPE l [<!ENTITY x SYSTEM "{}">]><l>&x;</l>'
 
 
@@ -62,7 +70,13 @@ def test_entities_are_refused(tmp_path):
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
     parameter = f'<!DOCTYPE l [<!ENTITY % p SYSTEM "{secret.as_uri()}"> %p;]><l>words</l>'
-    for text in (BOMB, OUTSIDE.format(secret.as_uri()), OUTSIDE.format("http://127.0.0.1:9/x"), parameter, "<!-- <l> -->" + BOMB.partition("?>")[2]):
+    for text in (
+        BOMB,
+        OUTSIDE.format(secret.as_uri()),
+        OUTSIDE.format("http://127.0.0.1:9/x"),
+        parameter,
+        "<!-- <l> -->" + BOMB.partition("?>")[2],
+    ):
         for encoding in ("utf-8", "utf-16"):
             with pytest.raises(ReadError, match="entities of its own"):
                 read_xml(text.encode(encoding), "x.xml")
@@ -75,7 +89,17 @@ def test_an_external_dtd_and_inclusions_are_not_loaded(tmp_path):
     assert outline(text) == [("paragraph", "by &who;")]
 
 
-@pytest.mark.parametrize(("data", "reason"), [(b"no xml", "is not XML"), (b"<a/>", "has no text"), (b"<a b='attributes are no text'/>", "has no text"), (b"<a>" * 5000 + b"x" + b"</a>" * 5000, "deeper"), (b"\0\1\2" * 50, "not text"), (b"<", "is not XML")])
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"no xml", "is not XML"),
+        (b"<a/>", "has no text"),
+        (b"<a b='attributes are no text'/>", "has no text"),
+        (b"<a>" * 5000 + b"x" + b"</a>" * 5000, "deeper"),
+        (b"\0\1\2" * 50, "not text"),
+        (b"<", "is not XML"),
+    ],
+)
 def test_what_is_no_xml_or_holds_nothing_is_refused(data, reason):
     with pytest.raises(ReadError, match=reason) as caught:
         read_xml(data, "x.xml")
@@ -85,7 +109,15 @@ def test_what_is_no_xml_or_holds_nothing_is_refused(data, reason):
 TEXT = st.text(st.sampled_from("ab é<>&;\n"), max_size=10)
 
 
-@given(st.recursive(TEXT, lambda inner: st.tuples(st.sampled_from(["a", "b", "p", "title", "html", "x:y"]), st.lists(inner, max_size=4)).map(lambda made: f"<{made[0]}>{''.join(made[1])}</{made[0]}>"), max_leaves=20))
+@given(
+    st.recursive(
+        TEXT,
+        lambda inner: st.tuples(
+            st.sampled_from(["a", "b", "p", "title", "html", "x:y"]), st.lists(inner, max_size=4)
+        ).map(lambda made: f"<{made[0]}>{''.join(made[1])}</{made[0]}>"),
+        max_leaves=20,
+    )
+)
 @settings(max_examples=200, deadline=None)
 def test_any_text_obeys_the_kit_or_is_refused(text):
     try:
