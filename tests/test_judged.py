@@ -14,7 +14,7 @@ from indexer.config import Settings
 from indexer.library import Library, open_library
 from query.answer import QueryEngine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 REPOSITORY = Path(__file__).parents[1]
 MEASURES = REPOSITORY.parent / "shared" / "eval"
 
