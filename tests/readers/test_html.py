@@ -182,7 +182,7 @@ def test_every_word_of_a_page_is_read_once_and_in_order(words, tag):
     assert document.text.split() == words
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(90)
 def test_a_long_text_over_many_rows_is_said_once() -> None:
     markup = f"<table><tr><td rowspan=65000>{'word ' * 10_000}<td>a{'<tr><td>b' * 3_000}</table>"
     document = read_html(markup.encode(), "x.html")

@@ -324,7 +324,7 @@ def test_tabs_divide_the_cells_of_a_tsv_whatever_else_is_in_them():
         read(b"\t\t\n\t\n", "x.tsv")
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(90)
 def test_a_long_text_over_many_rows_multiplies_no_file() -> None:
     book = openpyxl.Workbook()
     book.active["A1"] = "w " * 16_000
