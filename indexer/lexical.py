@@ -75,20 +75,18 @@ class LexicalIndex:
         return count
 
     def terms(self, question: str) -> dict[str, list[str]]:
-        """The question's terms by analyzer, of the languages in the library; without stop words where any other is left."""
-        found = {}
-        for name in sorted(self._languages):
-            if name not in self._analyzers:
-                self._analyzers[name] = languages.analyzer(name)
-            found[name] = list(dict.fromkeys(self._analyzers[name].analyze(languages.folded(question))))
-        return found
+        """The question's terms, each once, by the analyzers of the languages in the library; stop words are not among them."""
+        return {name: list(dict.fromkeys(self._analyzed(name, question))) for name in sorted(self._languages)}
 
     def terms_of(self, text: str, language: str) -> set[str]:
         """The terms of a text as the index has them, for a document of that language."""
-        name = languages.field(language)
+        return set(self._analyzed(languages.field(language), text))
+
+    def _analyzed(self, name: str, text: str) -> list[str]:
         if name not in self._analyzers:
             self._analyzers[name] = languages.analyzer(name)
-        return set(self._analyzers[name].analyze(languages.folded(text)))
+        terms: list[str] = self._analyzers[name].analyze(languages.folded(text))
+        return terms
 
     def search(self, question: str, k: int) -> list[tuple[int, float]]:
         """The k chunks that match a question's words best: (chunk id, BM25), best first."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from indexer.errors import ReadError
 from indexer.readers.assembly import Assembly
-from indexer.readers.grid import add_grid
 from indexer.readers.number_format import plain, shown
+from indexer.readers.tables import add_sheets, read_csv, read_xlsx
 from indexer.readers.titles import settle_title
 from indexer.readers.workbook import GridCell, Sheet
 from indexer.records import Document
@@ -44,17 +44,9 @@ def read_xls(data: bytes, name: str) -> Document:
     if found is not None:
         return found
     if not data.startswith((_OLE, *_BARE_XLS)) and b"\0" not in data[:4096]:
-        from indexer.readers.tables import read_csv
-
         return read_csv(data, name)
     assembly = Assembly(XLS)
-    for sheet in _sheets(_book(data)):
-        if sheet.rows or sheet.beside:
-            sheet.spread_merged()
-            assembly.heading(1, sheet.name, sheet=sheet.name)
-            add_grid(assembly, sheet.rows, sheet.name)
-            for row, text in sheet.beside:
-                assembly.add(text, sheet=sheet.name, row=row)
+    add_sheets(assembly, _sheets(_book(data)))
     if not assembly.text_length:
         raise ReadError("has no text: every sheet is empty", "Pictures and charts in a workbook are not read.")
     settle_title(assembly, "", name, by_heading=False)
@@ -66,7 +58,6 @@ def _renamed(data: bytes, name: str, modern: str) -> Document | None:
     from indexer.readers.html import read_html
     from indexer.readers.office import read_docx, read_pptx
     from indexer.readers.rtf import read_rtf
-    from indexer.readers.tables import read_xlsx
 
     if data.startswith(b"PK\x03\x04"):
         return {"docx": read_docx, "pptx": read_pptx, "xlsx": read_xlsx}[modern](data, name)

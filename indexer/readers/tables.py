@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Iterable
 from typing import Literal
 
 from indexer.errors import ReadError
@@ -14,7 +15,7 @@ from indexer.readers.decoding import decode
 from indexer.readers.grid import add_grid, words_or_figures
 from indexer.readers.package import opened
 from indexer.readers.titles import settle_title
-from indexer.readers.workbook import GridCell, read_sheets
+from indexer.readers.workbook import GridCell, Sheet, read_sheets
 from indexer.records import Document
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -37,18 +38,23 @@ def read_xlsx(data: bytes, name: str) -> Document:
     assembly = Assembly(XLSX)
     with opened(data, "xlsx", "Excel") as package:
         titles = package.stated_title()
-        for sheet in read_sheets(package):
-            if sheet.rows or sheet.beside:
-                sheet.spread_merged()
-                assembly.heading(1, sheet.name, sheet=sheet.name)
-                add_grid(assembly, sheet.rows, sheet.name)
-                for row, text in sheet.beside:
-                    assembly.add(text, sheet=sheet.name, row=row)
+        add_sheets(assembly, read_sheets(package))
     if not assembly.text_length:
         raise ReadError("has no text: every sheet is empty", "Pictures in a workbook are not read.")
     # A sheet's name is no title: "Sheet1" heads every other workbook.
     settle_title(assembly, titles, name, by_heading=False)
     return assembly.document()
+
+
+def add_sheets(assembly: Assembly, sheets: Iterable[Sheet]) -> None:
+    """Append a workbook's sheets, each under its name: its tables, then what stands beside them."""
+    for sheet in sheets:
+        if sheet.rows or sheet.beside:
+            sheet.spread_merged()
+            assembly.heading(1, sheet.name, sheet=sheet.name)
+            add_grid(assembly, sheet.rows, sheet.name)
+            for row, text in sheet.beside:
+                assembly.add(text, sheet=sheet.name, row=row)
 
 
 def read_csv(data: bytes, name: str) -> Document:
