@@ -69,12 +69,38 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """Where `text[start:end]` of a document is printed: a line, a cell of a table, or a part of one.
+
+    `page` counts from 1. `left`, `top`, `right` and `bottom` are fractions (0 to 1) of the page as a viewer shows it,
+    turned and cropped, measured from its top left corner.
+    """
+
+    start: int
+    end: int
+    page: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def part(self, start: int, end: int) -> Box:
+        """What `text[start:end]` covers of it, characters taken as equally wide; text on its side stays whole."""
+        first, last = max(start, self.start), min(end, self.end)
+        if first >= last or self.bottom - self.top > self.right - self.left:
+            return self
+        step = (self.right - self.left) / (self.end - self.start)
+        left, right = self.left + (first - self.start) * step, self.right - (self.end - last) * step
+        return Box(first, last, self.page, left, self.top, right, self.bottom)
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One document: its canonical text, and the blocks that say where each stretch of it stands.
 
     A reader leaves `id`, `source` and `sha256` empty: ingest knows them. `blocks` are in order of the text, don't
-    overlap, and cover everything in it but white space. `notes` are what the reader wants a person to know (a page
-    that is a picture, say).
+    overlap, and cover everything in it but white space. `boxes` say where it is printed, in order, where the format
+    knows. `notes` are what the reader wants a person to know (a page that is a picture, say).
     """
 
     text: str
@@ -87,12 +113,19 @@ class Document:
     sha256: str = ""
     pages: int = 0
     notes: tuple[str, ...] = ()
+    boxes: tuple[Box, ...] = ()
 
     def blocks_in(self, start: int, end: int) -> tuple[Block, ...]:
         """The blocks that `text[start:end]` touches, in order."""
         first = bisect_right(self.blocks, start, key=lambda block: block.end)
         last = bisect_left(self.blocks, end, key=lambda block: block.start)
         return self.blocks[first:last]
+
+    def boxes_in(self, start: int, end: int) -> tuple[Box, ...]:
+        """Where `text[start:end]` is printed, line by line, the first and the last cut to what it covers of them."""
+        first = bisect_right(self.boxes, start, key=lambda box: box.end)
+        last = bisect_left(self.boxes, end, key=lambda box: box.start)
+        return tuple(box.part(start, end) for box in self.boxes[first:last])
 
     def where(self, start: int, end: int) -> Where:
         """The place of `text[start:end]`: of the first block it touches, rows counted to the last one."""
