@@ -16,6 +16,7 @@ from typing import Literal
 
 from indexer.entries import Entry, FileState
 from indexer.errors import PinciteError
+from indexer.ignore import IgnoreFiles
 from indexer.library import Library
 from indexer.readers import supported
 
@@ -111,7 +112,7 @@ def gone(path: Path | str) -> bool:
 
 
 def _files(root: Path, library: Path, exclude: Sequence[str]) -> Iterator[Path]:
-    """The regular files under a folder, in order; hidden ones, links that lead out and the library itself left out.
+    """The regular files under a folder, in order; hidden and ignored ones, links that lead out and the library left out.
 
     Last come the folders that can't be read: each is a failure of its own.
     """
@@ -119,13 +120,15 @@ def _files(root: Path, library: Path, exclude: Sequence[str]) -> Iterator[Path]:
         yield root
         return
     unreadable: list[OSError] = []
+    ignored = IgnoreFiles(root)
     for folder, folders, names in os.walk(root, onerror=unreadable.append):
         here = Path(folder)
         inner = [name for name in folders if not _matches((here / name).relative_to(root).as_posix(), exclude)]
-        folders[:] = sorted(name for name in inner if not name.startswith(".") and here / name != library)
+        inner = [name for name in inner if not name.startswith(".") and here / name != library]
+        folders[:] = sorted(name for name in inner if not ignored.leave_out(here / name, folder=True))
         for name in sorted(names):
             path = here / name
-            if not name.startswith((".", "~$")) and _inside(path, root):
+            if not name.startswith((".", "~$")) and not ignored.leave_out(path) and _inside(path, root):
                 yield path
     yield from (Path(error.filename) for error in unreadable)
 
