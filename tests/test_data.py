@@ -12,16 +12,23 @@ from pathlib import Path
 
 import pytest
 
+from indexer.ignore import IgnoreFiles
 from indexer.readers import read, supported
 from indexer.records import Document
 
 DATA = Path(__file__).parents[1] / "data"
 SOURCES = DATA / "source"
-FILES = {
-    path.name: path
-    for path in sorted(DATA.rglob("*"))
-    if path.is_file() and supported(path.name) and path != DATA / "README.md"
-}
+IGNORED = IgnoreFiles(DATA)
+
+
+def of_the_company(path: Path) -> bool:
+    """Whether an ingest of the folder reads this file."""
+    inner = [folder for folder in path.parents if DATA in folder.parents]
+    left_out = any(IGNORED.leave_out(folder, folder=True) for folder in inner) or IGNORED.leave_out(path)
+    return path.is_file() and supported(path.name) and not left_out
+
+
+FILES = {path.name: path for path in sorted(DATA.rglob("*")) if of_the_company(path) and path != DATA / "README.md"}
 QUESTIONS = [json.loads(line) for line in (DATA / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
 ANSWERABLE = [question for question in QUESTIONS if question["answers"]]
 MADE = sorted(str(path.relative_to(SOURCES).with_suffix("")) for path in SOURCES.glob("*/*.source"))
@@ -83,9 +90,9 @@ def test_every_file_is_a_document_or_left_out_on_purpose() -> None:
     odd = [
         path
         for path in DATA.rglob("*")
-        if path.is_file() and not supported(path.name) and "__pycache__" not in path.parts
+        if path.is_file() and not of_the_company(path) and "__pycache__" not in path.parts
     ]
-    assert {path.suffix for path in odd} == {".jsonl", ".py", ".source"}
+    assert {path.suffix or path.name for path in odd} == {".jsonl", ".py", ".source", ".pinciteignore"}
     assert not [path for path in FILES.values() if SOURCES in path.parents]
     assert sum(path.stat().st_size for path in DATA.rglob("*") if path.is_file()) < 2_000_000
 

@@ -58,7 +58,19 @@ READERS: dict[str, str] = {
     ".mbox": "indexer.readers.mailbox:read_mbox",
     ".msg": "indexer.readers.outlook:read_msg",
     ".zip": "indexer.readers.archive:read_zip",
+    ".json": "indexer.readers.structured:read_json",
+    ".jsonl": "indexer.readers.structured:read_jsonl",
+    ".ndjson": "indexer.readers.structured:read_jsonl",
 }
+# Source code, scripts and settings.
+CODE = frozenset(
+    """
+    .bas .bash .bat .c .cc .cfg .cjs .clj .cls .cmd .conf .cpp .cs .css .cxx .dart .erl .ex .exs .fs .go .gradle .graphql
+    .groovy .h .hcl .hpp .hs .ini .java .jl .js .jsx .kt .less .lua .m .mjs .php .pl .pm .properties .proto .ps1 .py .pyi
+    .r .rb .rs .sas .scala .scss .sh .sql .svelte .swift .tf .toml .ts .tsx .vb .vba .vue .yaml .yml .zsh
+    """.split()
+)
+READERS |= dict.fromkeys(CODE, "indexer.readers.source_code:read_code")
 
 
 def supported(name: str) -> bool:
@@ -74,8 +86,10 @@ def read(data: bytes, name: str) -> Document:
     suffix = PurePath(name).suffix.lower()
     target = READERS.get(suffix)
     if target is None:
-        known = " ".join(sorted(READERS))
-        raise ReadError(f"is of a kind that Pincite does not read ({suffix or 'no suffix'})", f"It reads {known}.")
+        known = " ".join(sorted(READERS.keys() - CODE))
+        raise ReadError(
+            f"is of a kind that Pincite does not read ({suffix or 'no suffix'})", f"It reads {known} and source code."
+        )
     if not data:
         raise ReadError("is empty", "There is nothing in it to index.")
     module, function = target.split(":")

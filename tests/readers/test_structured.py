@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.errors import ReadError
+from indexer.readers import read
 from indexer.readers.source_code import read_code
 from indexer.readers.structured import read_json, read_jsonl
 from tests.conformance.reader_kit import check_document
@@ -133,9 +134,9 @@ def test_any_value_obeys_the_kit_and_keeps_its_words(value):
             words.append(inner)
 
     gather(value)
-    for read in (read_json, read_jsonl):
+    for reader in (read_json, read_jsonl):
         try:
-            document = read(json.dumps(value).encode(), "any.json")
+            document = reader(json.dumps(value).encode(), "any.json")
         except ReadError as error:
             assert error.message
         else:
@@ -165,3 +166,21 @@ def test_any_code_obeys_the_kit_or_is_refused(text):
         check_document(read_code(text.encode("utf-8", "replace"), "any.c"))
     except ReadError as error:
         assert error.message
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("a.json", '{"a": "b"}'), ("a.JSONL", '{"a": "b"}'), ("a.ndjson", '{"a": "b"}'), ("a.py", "a: b")],
+)
+def test_each_is_read_by_the_reader_of_its_suffix(name, text):
+    assert read(text.encode(), name).text == "a: b"
+
+
+def test_minified_code_is_refused_and_a_dump_of_a_table_is_not():
+    line = "(1, 'Kettle', 'Lyon'), " * 1000
+    with pytest.raises(ReadError, match="minified or generated"):
+        read(f"/* Licence */\n{line}".encode(), "bundle.js")
+    assert "Kettle" in read(f"INSERT INTO products VALUES {line};".encode(), "dump.sql").text
+    # One long line, as of a picture that is written into a style sheet, does not make the rest unreadable.
+    rest = "a { color: red }\n" * 2000
+    assert read(f"{rest}b {{ background: url(data:{'A' * 6000}) }}".encode(), "a.css").text.startswith("a { color")
