@@ -1,0 +1,297 @@
+"""A process that reads, seen from the one that started it: files go in, documents come out, and nothing else gets through.
+
+What the process sends is held to the limits and to the rules of a document; what it does is ended by a signal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+import signal
+import site
+import stat
+import subprocess
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from indexer import wire
+from indexer.errors import PinciteError, ReadError
+from indexer.readers.assembly import one_line
+from indexer.records import Document
+
+_LOG = logging.getLogger(__name__)
+WORKER = ("-m", "indexer.readers.worker")
+_PIECE = 256 * 1024
+# After so many files, or with such a part of its memory used at a time, a worker is replaced: libraries leak.
+_FILES_A_WORKER = 1000
+_GROWN = 0.25
+# Seconds. A process that has not come up by then never will.
+_PATIENCE = 60.0
+_HELLO = 64 * 1024
+_LONGEST_REASON = 500
+# Of the environment only what Python and its libraries need to be found: no keys, no tokens.
+_KEPT = frozenset(
+    "PATH HOME USERPROFILE LANG LC_ALL LC_CTYPE TZ LD_LIBRARY_PATH DYLD_LIBRARY_PATH SYSTEMROOT WINDIR TEMP TMP TMPDIR "
+    "PYTHONHOME PYTHONUSERBASE PYTHONNOUSERSITE PYTHONPYCACHEPREFIX VIRTUAL_ENV CONDA_PREFIX".split()
+)
+# One thread a worker, so that two don't fight; no attempts to reach out or to write.
+_SET = {
+    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1",
+    "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1", "MALLOC_ARENA_MAX": "2",
+}  # fmt: skip
+# Ctrl-C goes to the whole group of the terminal: a worker is in another.
+_APART: dict[str, Any] = (
+    {"process_group": 0}
+    if os.name == "posix"
+    else {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may take: bytes of memory, seconds of processor time, more of them a megabyte of file, bytes of answer."""
+
+    memory: int = 2 * 1024**3
+    seconds: float = 20.0
+    seconds_a_megabyte: float = 2.0
+    output: int = 192 * 1024**2
+
+    def cpu(self, size: int) -> float:
+        """The processor time that a file of that size may take, in seconds."""
+        return self.seconds + self.seconds_a_megabyte * size / 1e6
+
+    def wall(self, size: int) -> float:
+        """The time by the clock after which its worker is killed: a busy machine gives it less than a processor."""
+        return 2.5 * self.cpu(size)
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A file to read: the name that chooses the reader, where it is, and the sha256 and size that discovery found."""
+
+    name: str
+    path: Path
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a file; how many bytes were sent of it; whether its worker is done for, and whether that may be why."""
+
+    outcome: Document | ReadError
+    weight: int = 0
+    retire: bool = False
+    doubtful: bool = False
+
+
+class WorkerProcess:
+    """A process that reads, seen from here. Used by one thread; only `kill` may be called from another."""
+
+    def __init__(self, module: Sequence[str], limits: Limits) -> None:
+        self.files = 0
+        self._limits = limits
+        self._overran = False
+        debug = _LOG.isEnabledFor(logging.DEBUG)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", *module, str(limits.memory)], env=_environment(), cwd=os.sep,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None if debug else subprocess.DEVNULL, **_APART,
+            )  # fmt: skip
+        except OSError as error:
+            hint = "Close other programs, or read with fewer processes."
+            raise PinciteError(f"No process can be started to read with: {error.strerror}.", hint) from error
+        assert self._process.stdin and self._process.stdout
+        self._to: IO[bytes] = self._process.stdin
+        self._from: IO[bytes] = self._process.stdout
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def greet(self) -> None:
+        """Wait until it is there. Raises PinciteError when it does not come."""
+        try:
+            with self._deadline(_PATIENCE):
+                hello, _ = wire.receive(self._from, _HELLO)
+        except (EOFError, OSError, OverflowError, ReadError) as error:
+            self.kill()
+            self.close()
+            ending = f"exit code {self._process.returncode}"
+            hint = "Check that Pincite and Python are wholly installed."
+            raise PinciteError(f"The process that reads files does not start ({ending}).", hint) from error
+        _LOG.debug("reader %d is behind: %s", self._process.pid, hello.get("walls"))
+
+    def read(self, request: Request, passwords: Sequence[str]) -> Answer:
+        """Have a file read. Never raises."""
+        self.files += 1
+        try:
+            with _opened(request) as file, self._deadline(self._limits.wall(request.size)):
+                # A worker that dies while it listens may have said why.
+                with suppress(OSError):
+                    self._send(request, passwords, file)
+                head, body = wire.receive(self._from, self._limits.output)
+            peak, memory = head.get("peak", 0), head.get("memory") is True
+            grown = not isinstance(peak, int) or peak > _GROWN * self._limits.memory
+            retire = memory or grown or self._overran or self.files >= _FILES_A_WORKER
+            try:
+                return Answer(_outcome(head, body), len(body), retire)
+            except ReadError as error:
+                return Answer(error, len(body), retire, doubtful=memory)
+        except _UnsentError as error:
+            return Answer(error.reason)
+        except OverflowError:
+            return Answer(_too_long(self._limits), retire=True)
+        except ReadError as error:
+            return Answer(error, retire=True)
+        except (EOFError, OSError):
+            return self._post_mortem(request)
+
+    def _send(self, request: Request, passwords: Sequence[str], file: BinaryIO) -> None:
+        wanted = {"name": request.name, "passwords": passwords, "seconds": self._limits.cpu(request.size)}
+        wire.send(self._to, wanted)
+        try:
+            for piece in _pieces(request, file):
+                wire.send(self._to, {}, piece)
+        except _UnsentError:
+            wire.send(self._to, {"whole": False})
+            self._to.flush()
+            raise
+        wire.send(self._to, {"whole": True})
+        self._to.flush()
+
+    def _post_mortem(self, request: Request) -> Answer:
+        self.kill()
+        code = self._process.wait()
+        if self._overran or code == -getattr(signal, "SIGXCPU", 0):
+            seconds = self._limits.cpu(request.size)
+            reason = ReadError(f"takes more than {seconds:.0f} s to read", "Split it, or leave it out with --exclude.")
+            return Answer(reason, retire=True)
+        with suppress(ValueError):
+            name = signal.Signals(-code).name
+            hint = f"Please report it with the file. It may also need more than the {self._limits.memory >> 20:,} MB of memory that are allowed."
+            return Answer(ReadError(f"made its reader crash ({name})", hint), retire=True, doubtful=True)
+        reason = ReadError(f"made its reader end (exit code {code})", "Please report it with the file.")
+        return Answer(reason, retire=True, doubtful=True)
+
+    @contextmanager
+    def _deadline(self, seconds: float) -> Iterator[None]:
+        """Kill the process when what is within takes longer."""
+
+        def overrun() -> None:
+            self._overran = True
+            self.kill()
+
+        timer = threading.Timer(seconds, overrun)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Leave nothing behind of a process that was killed."""
+        self._process.wait()
+        for pipe in (self._to, self._from):
+            with suppress(OSError):
+                pipe.close()
+
+
+class _UnsentError(Exception):
+    """A file that can't be sent as it was found: the reason is the person's."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.reason = ReadError(message, hint)
+
+
+def read_here(request: Request, passwords: Sequence[str], limits: Limits) -> Document | ReadError:
+    """Read a file in this process, behind no wall; what comes of it is what a worker would have sent."""
+    from indexer.readers.worker import answer
+
+    try:
+        with _opened(request) as file:
+            data = b"".join(_pieces(request, file))
+        stream = io.BytesIO()
+        wire.send(stream, *answer(data, request.name, passwords, limits.memory))
+        stream.seek(0)
+        return _outcome(*wire.receive(stream, limits.output))
+    except _UnsentError as error:
+        return error.reason
+    except OverflowError:
+        return _too_long(limits)
+    except ReadError as error:
+        return error
+
+
+@contextmanager
+def _opened(request: Request) -> Iterator[BinaryIO]:
+    """The file, when it is one: opening a pipe does not wait, and a device is not read."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(request.path, flags)
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        raise _UnsentError(f"can't be opened: {said}", "Check its permissions.") from error
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            hint = "Mend that, or --exclude it; nothing was read from it."
+            raise _UnsentError("is not a regular file, but a pipe or a device", hint)
+        yield file
+
+
+def _pieces(request: Request, file: IO[bytes]) -> Iterator[bytes]:
+    """The bytes of a file. Raises _UnsentError at the end when they are not what was found before."""
+    digest, sent = hashlib.sha256(), 0
+    try:
+        while sent <= request.size and (piece := file.read(_PIECE)):
+            digest.update(piece)
+            sent += len(piece)
+            yield piece
+    except OSError as error:
+        raise _UnsentError(f"can't be read: {error.strerror}", "Check the disk it is on.") from error
+    if digest.hexdigest() != request.sha256:
+        raise _UnsentError("changed while it was being read", "Run the same command again.")
+
+
+def _outcome(head: Mapping[str, Any], body: bytes) -> Document:
+    """The document of an answer. Raises ReadError: the one that it tells of, or because it makes no sense."""
+    match head:
+        case {"document": dict(made)}:
+            try:
+                return wire.document_from_json({**made, "text": body.decode("utf-8")})
+            except UnicodeDecodeError as error:
+                raise wire.nonsense("no UTF-8") from error
+        case {"error": str(message), "hint": str(hint)} if message:
+            raise ReadError(one_line(message)[:_LONGEST_REASON], one_line(hint)[:_LONGEST_REASON])
+    raise wire.nonsense("neither a document nor an error")
+
+
+def _too_long(limits: Limits) -> ReadError:
+    return ReadError(f"gives more than {limits.output >> 20:,} MB of text", "Split it, or leave it out with --exclude.")
+
+
+def _environment() -> dict[str, str]:
+    """What a worker knows of this process's environment, and where it finds this very package."""
+    root = Path(__file__).resolve().parents[1]
+    installed = {*site.getsitepackages(), site.getusersitepackages(), *sysconfig.get_paths().values()}
+    path = {} if str(root) in {os.path.realpath(folder) for folder in installed} else {"PYTHONPATH": str(root)}
+    return {name: value for name, value in os.environ.items() if name.upper() in _KEPT} | _SET | path
