@@ -16,8 +16,9 @@ from typing import Any
 
 from indexer.errors import ReadError
 from indexer.readers.assembly import Assembly, clean, one_line
-from indexer.readers.pdf_layout import OutlineEntry, Page, lay_out, mend
+from indexer.readers.pdf_layout import OutlineEntry, Page, lay_out
 from indexer.readers.pdf_lines import Line, page_lines, turned
+from indexer.readers.pdf_text import Sheet, mend
 from indexer.readers.titles import settle_title
 from indexer.records import Document
 
@@ -31,6 +32,7 @@ _MOST_BOOKMARKS = 20_000
 _ENOUGH = 200
 # Spaces, and what draws rules and leaders (a table of contents is half dots).
 _RULES = re.compile(r"[\s._…·-]+")
+_SIGNS = re.compile(r"[\W_]+")
 
 
 class _RefusedError(Exception):
@@ -96,16 +98,18 @@ def _page(pdf: Any, number: int) -> tuple[Page, bool]:
     """The page, and whether something is drawn on it but no text."""
     with contextlib.closing(pdf.get_page(number - 1)) as page:
         lines = _lines(page)
+        rotation = page.get_rotation()
+        left, bottom, right, top = page.get_bbox()
+        sheet = Sheet(number, left, bottom, right, top, rotation // 90)
         if not lines:
-            return Page(number, ()), any(True for _ in page.get_objects(max_depth=1))
+            return Page(sheet, ()), any(True for _ in page.get_objects(max_depth=1))
         turn = _turn(lines)
         # pdfium orders lines as the page is shown. One that is shown with its text on its side comes out backwards.
-        if page.get_rotation() != 90 * turn:
+        if rotation != 90 * turn:
             page.set_rotation(90 * turn)
             lines = _lines(page)
-        left, bottom, right, top = page.get_bbox()
         edges = sorted(turned(x, y, turn)[1] for x, y in ((left, bottom), (right, top)))
-        return Page(number, tuple(lines), edges[0], edges[1]), False
+        return Page(sheet, tuple(lines), edges[0], edges[1]), False
 
 
 def _lines(page: Any) -> list[Line]:
@@ -122,7 +126,7 @@ def _turn(lines: Sequence[Line]) -> int:
 def _is_garbled(page: Page) -> bool:
     """Whether most signs on a full page are neither letters nor figures: its fonts map to nothing that can be searched."""
     text = _RULES.sub("", "".join(line.text for line in page.lines))
-    return len(text) > _ENOUGH and sum(sign.isalnum() for sign in text) < 0.5 * len(text)
+    return len(text) > _ENOUGH and len(_SIGNS.sub("", text)) < 0.5 * len(text)
 
 
 def _outline(pdf: Any) -> list[OutlineEntry]:

@@ -5,35 +5,41 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import median
 
-from indexer.readers.assembly import Assembly, one_line
-from indexer.readers.pdf_lines import SOFT_HYPHEN, Line
-from indexer.readers.pdf_tables import Table, table_at
+from indexer.readers.assembly import Assembly, moved, one_line
+from indexer.readers.pdf_lines import Line
+from indexer.readers.pdf_tables import Row, Table, table_at
+from indexer.readers.pdf_text import LEADERS, Sheet, words
+from indexer.records import Box
 
 _BULLET = re.compile(r"(?:[•◦▪‣●○■□◆➢✓–—*·\-]|\(?\d{1,2}[.)]|\(?[a-z][.)]|\(?[A-Z]\))\s+\S")
 _ENDED = re.compile(r"[.!?:;…。！？]['\"”’»)\]]*$")
 _DIGITS = re.compile(r"\d+")
+_FIGURES = "0123456789"
 # Type this much larger than the body's is a heading's: typographic scales go up by a sixth or more.
 _LARGER = 1.15
 # The part of a page's height, at either end, where running heads and foots stand.
 _MARGIN = 0.12
 # Letters that a part of a running head has at least; "page #" has fewer, and stands in tables too.
 _TELLING = 8
-# The dots that lead the eye to a page number in a table of contents.
-_LEADERS = re.compile(r"\s*(?:\.\s?|…\s?|·\s?){5,}\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: its number from 1, its lines, and the height of the paper along the direction of writing."""
+    """A page: the sheet as it is shown, its lines, and the height of the paper along the direction of writing."""
 
-    number: int
+    sheet: Sheet
     lines: tuple[Line, ...]
     bottom: float = 0.0
     top: float = 0.0
+
+    @property
+    def number(self) -> int:
+        """Counted from 1."""
+        return self.sheet.page
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,85 +51,106 @@ class OutlineEntry:
     page: int
 
 
+@dataclass(slots=True)
+class _Titles:
+    """The titles of the outline on one page, folded, and their levels; `bare` are those without their numbers."""
+
+    whole: dict[str, int] = field(default_factory=dict)
+    bare: dict[str, int] = field(default_factory=dict)
+
+    def add(self, title: str, level: int) -> None:
+        """Add a title; the first of two that read the same counts."""
+        folded = _fold(title)
+        self.whole.setdefault(folded, level)
+        self.bare.setdefault(folded.lstrip(_FIGURES), level)
+
+    def level(self, text: str) -> int | None:
+        """The level of the title that a text is, if it is one."""
+        folded = _fold(text)
+        # "3.1 Sick leave" on the page is often "Sick leave" in the outline, and the other way round.
+        return self.whole.get(folded) or self.whole.get(folded.lstrip(_FIGURES)) or self.bare.get(folded or " ")
+
+
 def lay_out(pages: Sequence[Page], outline: Sequence[OutlineEntry], assembly: Assembly) -> None:
     """Append the blocks of all pages to `assembly`. No block spans two pages."""
     running = _running_lines(pages)
     kept = [
-        Page(page.number, tuple(line for line in page.lines if (page.number, id(line)) not in running))
+        replace(page, lines=tuple(line for line in page.lines if (page.number, id(line)) not in running))
         for page in pages
     ]  # fmt: skip
     body = _body_size(kept)
-    entries: dict[int, dict[str, int]] = {}
+    entries: dict[int, _Titles] = {}
     for entry in outline:
-        entries.setdefault(entry.page, {}).setdefault(_fold(entry.title), entry.level)
+        entries.setdefault(entry.page, _Titles()).add(entry.title, entry.level)
     levels = _heading_levels(kept, entries, body)
     for page in kept:
-        _page_blocks(page, entries.get(page.number, {}), levels, body, assembly)
+        _page_blocks(page, entries.get(page.number), levels, body, assembly)
 
 
 def _page_blocks(
-    page: Page, entries: Mapping[str, int], levels: Mapping[float, int], body: float, assembly: Assembly
+    page: Page, titles: _Titles | None, levels: Mapping[float, int], body: float, assembly: Assembly
 ) -> None:
     """Append the blocks of one page."""
     lines, pitch, at = page.lines, _pitch(page.lines), 0
+    starts = _Starts(lines, titles)
     while at < len(lines):
-        titled = _outline_heading(lines, at, entries)
-        if titled is not None:
-            level, length = titled
-            assembly.heading(level, mend(line.text for line in lines[at : at + length]), page=page.number)
-            at += length
-            continue
-        table = table_at(lines, at)
+        titled = starts.title(at)
+        table = starts.table(at) if titled is None else None
         if table is not None:
-            _add_table(table, page.number, assembly)
+            _add_table(table, page.sheet, lines[at].turn, assembly)
             at += table.length
             continue
-        end = at + 1
-        while end < len(lines) and _same_paragraph(lines, at, end, pitch) and not _starts_block(lines, end, entries):
+        end = at + titled[1] if titled is not None else at + 1
+        while titled is None and end < len(lines) and _same_paragraph(lines, at, end, pitch) and not starts.block(end):
             end += 1
-        text = mend(line.text for line in lines[at:end])
-        if _looks_like_heading(lines[at], text, end - at, body):
-            assembly.heading(levels.get(_step(lines[at].size), 6), text, page=page.number)
+        text, boxes = words([line.cells for line in lines[at:end]], page.sheet, lines[at].turn)
+        if titled is not None:
+            assembly.heading(titled[0], text, page=page.number, boxes=boxes)
+        elif _looks_like_heading(lines[at], text, end - at, body):
+            assembly.heading(levels.get(_step(lines[at].size), 6), text, page=page.number, boxes=boxes)
         else:
-            assembly.add(text, "list" if _BULLET.match(text) else "paragraph", page=page.number)
+            assembly.add(text, "list" if _BULLET.match(text) else "paragraph", page=page.number, boxes=boxes)
         at = end
 
 
-def _add_table(table: Table, page: int, assembly: Assembly) -> None:
-    if table.header:
-        assembly.add(" | ".join(one_line(name) for name in table.header if name), "table", page=page)
-    for cells in table.rows:
-        assembly.row(table.header, cells, page=page)
+def _add_table(table: Table, sheet: Sheet, turn: int, assembly: Assembly) -> None:
+    """Append a table: its titles, then its rows. A cell that wraps is a paragraph of short lines."""
+    names, places = _cells(table.header, sheet, turn)
+    if names:
+        shift = itertools.accumulate((len(name) + len(" | ") for name in names), initial=0)
+        boxes = [moved(box, start) for start, title in zip(shift, places, strict=False) for box in title]
+        assembly.add(" | ".join(names), "table", page=sheet.page, boxes=boxes)
+    for row in table.rows:
+        cells, found = _cells(row, sheet, turn)
+        assembly.row(names, cells, page=sheet.page, boxes=found)
 
 
-def _starts_block(lines: Sequence[Line], at: int, entries: Mapping[str, int]) -> bool:
-    return _outline_heading(lines, at, entries) is not None or table_at(lines, at) is not None
+def _cells(row: Row, sheet: Sheet, turn: int) -> tuple[list[str], list[list[Box]]]:
+    """The text of each cell of a row, and where it is seen."""
+    cells = [words([(part,) for part in cell], sheet, turn) for cell in row]
+    return [text for text, _ in cells], [boxes for _, boxes in cells]
 
 
-def mend(lines: Iterator[str] | Sequence[str]) -> str:
-    """One paragraph from its lines, words that were parted at a line's end made whole.
+class _Starts:
+    """What begins at each line of a page, besides a paragraph: looked up once, asked for more often."""
 
-    A hyphen goes only between a letter and a lower case letter: "infor-" + "mation", but not "Franco-" + "German".
-    """
-    text = ""
-    for line in lines:
-        line = _LEADERS.sub(" … ", line).strip()
-        if not text:
-            text = line
-            continue
-        hyphen = len(text) > 1 and text[-1] in ("-", SOFT_HYPHEN, "\xad", "\u2010") and text[-2].isalpha()
-        if hyphen and line[:1].islower():
-            text = text[:-1] + line
-        elif hyphen and line[:1].isalnum():
-            text = text[:-1] + "-" + line
-        else:
-            text += line if _is_wide(text[-1:]) and _is_wide(line[:1]) else f" {line}"
-    return text.replace(SOFT_HYPHEN, "-")
+    def __init__(self, lines: Sequence[Line], titles: _Titles | None) -> None:
+        self._lines, self._titles = lines, titles
+        self._tables: dict[int, Table | None] = {}
 
+    def title(self, at: int) -> tuple[int, int] | None:
+        """Level and number of lines of the heading of the outline that begins here."""
+        return _outline_heading(self._lines, at, self._titles)
 
-def _is_wide(letter: str) -> bool:
-    """Whether the script of this letter puts no spaces between words (Chinese, Japanese)."""
-    return bool(letter) and ("\u3000" <= letter <= "\u9fff" or "\uff00" <= letter <= "\uffef")
+    def table(self, at: int) -> Table | None:
+        """The table that begins here."""
+        if at not in self._tables:
+            self._tables[at] = table_at(self._lines, at)
+        return self._tables[at]
+
+    def block(self, at: int) -> bool:
+        """Whether either does."""
+        return self.title(at) is not None or self.table(at) is not None
 
 
 # Running heads and foots ---------------------------------------------------------------------------------------------
@@ -193,14 +220,15 @@ def _body_size(pages: Sequence[Page]) -> float:
 
 def _looks_like_heading(line: Line, text: str, lines: int, body: float) -> bool:
     """Whether a paragraph is a heading by its type: larger than the body's, or bold, short and alone."""
-    if lines > 3 or len(text) > 160 or sum(letter.isalpha() for letter in text) < 2:
+    larger = _step(line.size) >= body * _LARGER
+    if not (larger or line.bold) or lines > 3 or len(text) > 160 or sum(letter.isalpha() for letter in text) < 2:
         return False
     if len(text) > 60 and _ENDED.search(text):
         return False
     # "2   Leave" has a gap after its number; any other gap is that of a table or form.
     if len(line.cells) > 2 or (len(line.cells) == 2 and any(letter.isalpha() for letter in line.cells[0].text)):
         return False
-    if _step(line.size) >= body * _LARGER:
+    if larger:
         return True
     plain = _BULLET.match(text) is None or text[0].isdigit()
     return (
@@ -208,32 +236,26 @@ def _looks_like_heading(line: Line, text: str, lines: int, body: float) -> bool:
     )
 
 
-def _outline_heading(lines: Sequence[Line], at: int, entries: Mapping[str, int]) -> tuple[int, int] | None:
+def _outline_heading(lines: Sequence[Line], at: int, titles: _Titles | None) -> tuple[int, int] | None:
     """Level and number of lines of the heading of the outline that begins here; it may be set over three lines."""
-    if not entries:
-        return None
     text = ""
-    for length in range(1, min(3, len(lines) - at) + 1):
+    for length in range(1, min(3, len(lines) - at) + 1 if titles is not None else 0):
         text += " " + lines[at + length - 1].text
-        folded = _fold(text)
-        # "3.1 Sick leave" on the page is often "Sick leave" in the outline, and the other way round.
-        level = entries.get(folded) or entries.get(folded.lstrip("0123456789"))
-        if level is None and folded:
-            level = next((found for title, found in entries.items() if title.lstrip("0123456789") == folded), None)
+        level = titles.level(text) if titles is not None else None
         if level is not None:
             return level, length
     return None
 
 
 def _heading_levels(
-    pages: Sequence[Page], entries: Mapping[int, Mapping[str, int]], body: float
+    pages: Sequence[Page], entries: Mapping[int, _Titles], body: float
 ) -> dict[float, int]:  # fmt: skip
     """Size of type → level of heading: the outline's where it names headings of that size, else by rank."""
     known: dict[float, Counter[int]] = {}
     sizes: set[float] = {_step(body)}
     for page in pages:
         for at, line in enumerate(page.lines):
-            found = _outline_heading(page.lines, at, entries.get(page.number, {}))
+            found = _outline_heading(page.lines, at, entries.get(page.number))
             if found is not None:
                 known.setdefault(_step(line.size), Counter())[found[0]] += 1
             elif _looks_like_heading(line, line.text, 1, body):
@@ -262,7 +284,7 @@ def _pitch(lines: Sequence[Line]) -> float:
 def _same_paragraph(lines: Sequence[Line], first: int, at: int, pitch: float) -> bool:
     """Whether line `at` goes on with the paragraph that begins at line `first`."""
     opening, above, line = lines[first], lines[at - 1], lines[at]
-    if _LEADERS.search(above.text) or _LEADERS.search(line.text):
+    if LEADERS.search(above.text) or LEADERS.search(line.text):
         return False
     if above.turn != line.turn or abs(above.size - line.size) > 0.1 * above.size or above.bold != line.bold:
         return False

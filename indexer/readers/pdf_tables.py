@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from indexer.readers.pdf_lines import Cell, Line
+from indexer.readers.pdf_lines import Cell, Line, both
 
 # A title cell longer than this is prose in two columns, not a table.
 _LONGEST_TITLE = 40
@@ -20,29 +20,36 @@ _MOST_LINES = 500
 _MOST_TITLES = 12
 
 
+# The lines of the cell in each column; an empty cell has none.
+Row = tuple[tuple[Cell, ...], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells, with the titles of the columns when the first row surely is one; `length` is its lines."""
+    """Rows of columns, each with the lines of its cell; `length` is the lines of the page that it takes up.
 
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    `header` holds the titles of the columns when the first row surely names them, and is empty when not.
+    """
+
+    header: Row
+    rows: tuple[Row, ...]
     length: int
 
 
 @dataclass(slots=True)
 class _Row:
-    """A row as it is gathered: the words of each column's cell, the last baseline in each, and the highest of all."""
+    """A row as it is gathered: the lines of each column's cell, the last baseline in each, and the highest of all."""
 
-    columns: dict[int, list[str]]
+    columns: dict[int, list[Cell]]
     lowest: dict[int, float]
     top: float
     fonts: set[str]
     lines: int = 1
 
     @classmethod
-    def of(cls, line: Line, found: dict[int, str]) -> _Row:
+    def of(cls, line: Line, found: dict[int, Cell]) -> _Row:
         """A row that begins with this line, its cells already set into columns."""
-        columns = {place: [text] for place, text in found.items()}
+        columns = {place: [cell] for place, cell in found.items()}
         return cls(columns, dict.fromkeys(found, line.baseline), line.baseline, {line.font})
 
     @property
@@ -50,10 +57,10 @@ class _Row:
         """The lowest baseline of the row."""
         return min(self.lowest.values())
 
-    def extend(self, line: Line, found: dict[int, str]) -> None:
+    def extend(self, line: Line, found: dict[int, Cell]) -> None:
         """Add a line that goes on with cells of the row, or fills others beside them."""
-        for place, text in found.items():
-            self.columns.setdefault(place, []).append(text)
+        for place, cell in found.items():
+            self.columns.setdefault(place, []).append(cell)
             self.lowest[place] = line.baseline
         self.top = max(self.top, line.baseline)
         self.fonts.add(line.font)
@@ -79,8 +86,8 @@ def table_at(lines: Sequence[Line], at: int) -> Table | None:
     if len(full) < 3 or len(full) < 0.6 * len(rows):
         return None
     length = sum(row.lines for row in rows)
-    cells = [tuple(" ".join(row.columns.get(n, ())) for n in range(len(columns))) for row in rows]
-    if _has_header(rows, cells):
+    cells = [tuple(tuple(row.columns.get(n, ())) for n in range(len(columns))) for row in rows]
+    if _has_header(rows, [tuple(" ".join([part.text for part in cell]) for cell in row) for row in cells]):
         return Table(cells[0], tuple(cells[1:]), length)
     return Table((), tuple(cells), length)
 
@@ -89,7 +96,7 @@ def _titles(lines: Sequence[Line], at: int) -> tuple[Line, _Row]:
     """The first line with all columns of the table, and the row of their titles, which may wrap when they are bold."""
     first = lines[at]
     columns = list(first.cells)
-    row = _Row.of(first, {place: cell.text for place, cell in enumerate(columns)})
+    row = _Row.of(first, dict(enumerate(columns)))
     for line in lines[at + 1 : at + _MOST_TITLES]:
         if not (first.bold and line.bold and line.turn == first.turn and len(line.cells) == 1):
             break
@@ -98,11 +105,11 @@ def _titles(lines: Sequence[Line], at: int) -> tuple[Line, _Row]:
         step = row.lowest[over[0]] - line.baseline if over else 0.0
         if len(over) == 1 and 0 < step <= _WRAP * line.size:
             title = columns[over[0]]
-            columns[over[0]] = Cell(title.text, min(title.left, cell.left), max(title.right, cell.right))
-            row.extend(line, {over[0]: cell.text})
+            columns[over[0]] = both(title, cell, " ")
+            row.extend(line, {over[0]: cell})
         elif not over and cell.left > columns[-1].right and line.baseline >= row.bottom - 0.2 * line.size:
             columns.append(cell)
-            row.extend(line, {len(columns) - 1: cell.text})
+            row.extend(line, {len(columns) - 1: cell})
         else:
             break
     return replace(first, cells=tuple(columns)), row
@@ -123,12 +130,12 @@ def _tight_rows(first: Line, lines: Sequence[Line]) -> bool:
 def _take(line: Line, following: Line | None, first: Line, rows: list[_Row], tight: bool) -> bool:
     """Add a line to the rows when it surely belongs to the table."""
     row, size = rows[-1], line.size
-    if line.turn != first.turn or abs(size - first.size) > 0.2 * first.size:
+    if (line.turn, line.column) != (first.turn, first.column) or abs(size - first.size) > 0.2 * first.size:
         return False
     places = [_column(cell, first.cells) for cell in line.cells]
     if None in places or len(set(places)) < len(places):
         return False
-    found = {place: cell.text for place, cell in zip(places, line.cells, strict=True) if place is not None}
+    found = {place: cell for place, cell in zip(places, line.cells, strict=True) if place is not None}
     beside = row.bottom - line.baseline <= 0.2 * size
     if beside:
         # Cells come one after the other: the next one begins level with the last line of this one, or above it.
