@@ -64,6 +64,7 @@ def _add_chart(assembly: Assembly, root: Any, slide: int | None) -> None:
         names.append(" ".join(_points(child(series, "tx")).values()))
         categories |= _points(child(series, "cat") if child(series, "cat") is not None else child(series, "xVal"))
         values.append(_points(child(series, "val") if child(series, "val") is not None else child(series, "yVal")))
+    assembly.long_names(names, slide=slide)
     for place in sorted({*categories, *(index for points in values for index in points)})[:_MOST_POINTS]:
         cells = [categories.get(place, ""), *(points.get(place, "") for points in values)]
         assembly.row(["", *names], cells, slide=slide)

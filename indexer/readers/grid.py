@@ -37,13 +37,12 @@ def add_grid(assembly: Assembly, rows: Mapping[int, Row], sheet: str | None = No
             for number in block[:at]:
                 _add_row(assembly, {}, rows[number], sheet, number)
             for number in block[at : at + found.rows]:
-                text = " | ".join(one_line(cell.text) for _, cell in sorted(rows[number].items()))
-                assembly.add(text, "table", sheet=sheet, row=number)
+                assembly.add(_names(assembly, rows[number]), "table", sheet=sheet, row=number)
             at += found.rows
         for number in block[at:]:
-            row = rows[number]
+            row = _said(assembly, rows[number], rows.get(number - 1))
             # One cell alone among full rows is a label for what follows, not a value of the first column.
-            alone = len(row) == 1 and len(header.names) > 2 and next(iter(row.values())).words
+            alone = len(row) == len(rows[number]) == 1 and len(header.names) > 2 and next(iter(row.values())).words
             names = {} if alone or not set(row) & set(header.names) else header.names
             _add_row(assembly, names, row, sheet, number)
 
@@ -65,14 +64,33 @@ def add_table(assembly: Assembly, rows: Sequence[Row], *, headed: bool | None = 
         header = found if found is not None and at == 0 else header
     for number, row in numbered.items():
         if number <= header.rows:
-            text = " | ".join(one_line(cell.text) for _, cell in sorted(row.items()))
-            assembly.add(text, "table", slide=slide)
+            assembly.add(_names(assembly, row), "table", slide=slide)
             continue
-        columns = sorted(row)
-        assembly.row([header.names.get(c, "") for c in columns], [row[c].text for c in columns], slide=slide)
+        said = _said(assembly, row, numbered.get(number - 1))
+        columns = sorted(said)
+        assembly.row([header.names.get(c, "") for c in columns], [said[c].text for c in columns], slide=slide)
+
+
+def _names(assembly: Assembly, row: Row) -> str:
+    said = _said(assembly, row, None)
+    return " | ".join(one_line(said[column].text) for column in sorted(said))
+
+
+def _said(assembly: Assembly, row: Row, above: Row | None) -> Row:
+    """The row without what it shares with the row above or with itself (merged cells, copies) and is too much to say again."""
+    seen = {id(cell) for cell in above.values()} if above else set()
+    said = {}
+    for column in sorted(row):
+        cell = row[column]
+        if id(cell) not in seen or assembly.may_copy(cell.text):
+            said[column] = cell
+        seen.add(id(cell))
+    return said
 
 
 def _add_row(assembly: Assembly, names: Mapping[int, str], row: Row, sheet: str | None, number: int) -> None:
+    if not row:
+        return
     if not names and len(row) == 1:
         assembly.add(next(iter(row.values())).text, "paragraph", sheet=sheet, row=number)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from indexer.errors import ReadError
@@ -37,7 +38,7 @@ _TAG = re.compile(
 # that a person wrote comes near.
 _DEEPEST = 20_000
 _WIDEST = 1000  # columns; what HTML allows a cell to span (HTML Standard, section 4.9.11)
-_LONGEST_LABEL = 500  # characters of a cell that is said again in each row it spans: a longer one labels nothing
+_MOST_CELLS = 500_000  # of one table, those that cells span counted
 
 
 def read_html(data: bytes, name: str) -> Document:
@@ -211,22 +212,25 @@ class _Page:
             self.written = True
 
     def _table(self, table: LexborNode) -> None:
-        captions, rows = _rows(table)
+        captions, rows = _rows(self.assembly, table)
         for caption in captions:
             self._write(caption, "paragraph")
-        header: list[str] = []
-        for number, (is_header, cells) in enumerate(rows, 1):
-            if is_header:
-                # A header of two rows is read downwards: "2025 Q1".
-                wide = max(len(header), len(cells))
-                both = zip(header + [""] * (wide - len(header)), cells + [""] * (wide - len(cells)), strict=True)
-                header = [above if above == below else f"{above} {below}".strip() for above, below in both]
-            else:
-                self.assembly.row(header, cells, row=number)
-                self.written = True
-        if header and all(is_header for is_header, _ in rows):
+        heads = [cells for is_header, cells in rows if is_header]
+        header: list[str] = reduce(_downwards, heads, list[str]())
+        if len(heads) == len(rows):
             self.assembly.row([], header)
-            self.written = True
+        else:
+            self.assembly.long_names(header, row=1)
+        for number, (_, cells) in enumerate(rows[len(heads) :], len(heads) + 1):
+            self.assembly.row(header, cells, row=number)
+        self.written = self.written or bool(rows)
+
+
+def _downwards(upper: list[str], lower: list[str]) -> list[str]:
+    """The names in a header of two rows, which is read downwards: "2025 Q1"."""
+    wide = max(len(upper), len(lower))
+    both = zip(upper + [""] * (wide - len(upper)), lower + [""] * (wide - len(lower)), strict=True)
+    return [above if above == below else f"{above} {below}".strip() for above, below in both]
 
 
 def text_of(node: LexborNode, *, as_typed: bool = False) -> str:
@@ -283,10 +287,11 @@ def _layout_tables(root: LexborNode) -> set[int]:
     return layout
 
 
-def _rows(table: LexborNode) -> tuple[list[str], list[tuple[bool, list[str]]]]:
+def _rows(assembly: Assembly, table: LexborNode) -> tuple[list[str], list[tuple[bool, list[str]]]]:
     """The captions of a table, and its rows: whether each is of the header, and its cells with the spanned ones filled in."""
     captions: list[str] = []
     rows: list[tuple[bool, list[str]]] = []
+    room = _MOST_CELLS
     spanning: dict[int, tuple[int, str]] = {}  # column → rows still to fill, and with what
     sections = [part for part in table.iter() if _shown(part)]
     for section in sections:
@@ -299,12 +304,20 @@ def _rows(table: LexborNode) -> tuple[list[str], list[tuple[bool, list[str]]]]:
             body_started = any(not is_header for is_header, _ in rows)
             headed = section.tag == "thead" or (len(cells) > 1 and all(cell.tag == "th" for cell in cells))
             is_header = headed and not body_started
-            rows.append((is_header, _cells(cells, spanning, is_header=is_header)))
+            rows.append((is_header, _cells(assembly, cells, spanning, is_header=is_header, room=room)))
+            room -= len(rows[-1][1])
+            if room <= 0:
+                spanning.clear()
     return captions, rows
 
 
-def _cells(cells: list[LexborNode], spanning: dict[int, tuple[int, str]], *, is_header: bool) -> list[str]:
-    """The texts of a row by column. A cell that spans rows is repeated in each, a header that spans columns over each."""
+def _cells(
+    assembly: Assembly, cells: list[LexborNode], spanning: dict[int, tuple[int, str]], *, is_header: bool, room: int
+) -> list[str]:  # fmt: skip
+    """The texts of a row by column. A cell that spans rows is repeated in each, a header that spans columns over each.
+
+    With no `room` left for cells, each stands where it is written.
+    """
     texts: list[str] = []
 
     def carried() -> None:
@@ -312,19 +325,18 @@ def _cells(cells: list[LexborNode], spanning: dict[int, tuple[int, str]], *, is_
             left, text = spanning.pop(len(texts))
             if left > 1:
                 spanning[len(texts)] = (left - 1, text)
-            texts.append(text)
+            texts.append(text if assembly.may_copy(text) else "")
 
     for cell in cells:
         carried()
         if len(texts) >= _WIDEST:
             break
         text = one_line(text_of(cell)) if _shown(cell) else ""
-        wide = min(max(1, _integer(cell, "colspan", 1)), _WIDEST - len(texts))
-        tall = _integer(cell, "rowspan", 1)
+        wide = min(max(1, _integer(cell, "colspan", 1)), _WIDEST - len(texts)) if room > 0 else 1
+        tall = _integer(cell, "rowspan", 1) if room > 0 else 1
         for column in range(len(texts), len(texts) + wide):
             if tall > 1:
-                again = (column == len(texts) or is_header) and len(text) <= _LONGEST_LABEL
-                spanning[column] = (tall - 1, text if again else "")
-        texts += [text] + [text if is_header else ""] * (wide - 1)
+                spanning[column] = (tall - 1, text if column == len(texts) or is_header else "")
+        texts += [text] + [text if is_header and assembly.may_copy(text) else "" for _ in range(wide - 1)]
     carried()
     return texts

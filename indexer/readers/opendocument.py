@@ -10,8 +10,8 @@ from indexer.errors import ReadError
 from indexer.readers.assembly import Assembly
 from indexer.readers.grid import add_grid, add_table
 from indexer.readers.opendocument_text import (
-    MOST_CHARACTERS,
     SHAPES,
+    Room,
     Styles,
     count,
     headed,
@@ -103,7 +103,7 @@ class _Text:
     """Appends the blocks of a text document, in their order."""
 
     def __init__(self, assembly: Assembly, styles: Styles) -> None:
-        self._assembly, self._styles = assembly, styles
+        self._assembly, self._styles, self._room = assembly, styles, Room()
         self._lists: list[str] = []  # of each open list: the name of its style
         self._counts: dict[tuple[str, int], int] = {}  # list style and depth → the number of its last item
         self._mark = ""  # what stands before the item's first line, until it is written
@@ -174,19 +174,20 @@ class _Text:
         self._assembly.headings, self._lists, self._mark = headings, lists, mark
 
     def _add_table(self, table: Any) -> None:
-        _add_table(self._assembly, table, self._styles)
+        _add_table(self._assembly, table, self._styles, self._room)
 
 
-def _add_table(assembly: Assembly, table: Any, styles: Styles, slide: int | None = None) -> None:
-    sheet = sheet_of(table, styles.bold)
+def _add_table(assembly: Assembly, table: Any, styles: Styles, room: Room, slide: int | None = None) -> None:
+    sheet = sheet_of(table, room, styles.bold)
     first = headed(table, sheet)
     sheet.spread_merged()
     add_table(assembly, [sheet.rows[number] for number in sorted(sheet.rows)], headed=first, slide=slide)
 
 
 def _add_sheets(assembly: Assembly, content: Any, styles: Styles) -> None:
+    room = Room()
     for number, table in enumerate((part for part in content if local(part) == "table"), 1):
-        sheet = sheet_of(table, styles.bold)
+        sheet = sheet_of(table, room, styles.bold)
         drawn = child(table, "shapes")
         sheet.beside += [(1, text) for text in paragraphs(drawn)] if drawn is not None else []
         if sheet.rows or sheet.beside:
@@ -196,12 +197,10 @@ def _add_sheets(assembly: Assembly, content: Any, styles: Styles) -> None:
             add_grid(assembly, sheet.rows, called)
             for row, text in sheet.beside:
                 assembly.add(text, sheet=called, row=row)
-        if assembly.text_length > MOST_CHARACTERS:
-            raise ReadError("holds more text than any spreadsheet", "It looks like a bomb: don't trust the file.")
 
 
 def _add_slides(assembly: Assembly, content: Any, styles: Styles) -> None:
-    pictures = []
+    pictures, room = [], Room()
     for number, slide in enumerate((part for part in content if local(part) == "page"), 1):
         assembly.headings = []
         before = assembly.text_length
@@ -211,7 +210,7 @@ def _add_slides(assembly: Assembly, content: Any, styles: Styles) -> None:
             assembly.heading(1, " ".join(paragraphs(shape)), slide=number)
         for shape in shapes:
             if shape not in titles and attribute(shape, "class") not in _PLACED_BY_MASTER:
-                _add_slide_shape(assembly, shape, number, styles)
+                _add_slide_shape(assembly, shape, number, styles, room)
         notes = child(slide, "notes")
         said = "\n".join(_notes(notes)) if notes is not None else ""
         assembly.add(f"Notes: {said}" if said else "", slide=number)
@@ -222,10 +221,10 @@ def _add_slides(assembly: Assembly, content: Any, styles: Styles) -> None:
         assembly.notes.append(f"{'slide' if len(pictures) == 1 else 'slides'} {listed}: pictures without text")
 
 
-def _add_slide_shape(assembly: Assembly, shape: Any, number: int, styles: Styles) -> None:
+def _add_slide_shape(assembly: Assembly, shape: Any, number: int, styles: Styles, room: Room) -> None:
     table = child(shape, "table")
     if table is not None:
-        _add_table(assembly, table, styles, number)
+        _add_table(assembly, table, styles, room, number)
         return
     texts = paragraphs(shape)
     for text in texts:

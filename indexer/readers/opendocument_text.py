@@ -75,22 +75,32 @@ def _paragraphs(element: Any) -> Iterator[str]:
             yield from _paragraphs(inner)
 
 
-def sheet_of(table: Any, bold: frozenset[str] = frozenset()) -> Sheet:
+@dataclass(slots=True)
+class Room:
+    """Characters that the cells of a document may still take, their copies and what a cell costs included."""
+
+    left: int = MOST_CHARACTERS
+
+    def take(self, cells: Mapping[int, GridCell]) -> None:
+        """Count a row. Raises ReadError when repeats make more text than any document holds."""
+        self.left -= sum(len(cell.text) + _CELL for cell in cells.values())
+        if self.left < 0:
+            raise ReadError("holds more text than any spreadsheet", "It looks like a bomb: don't trust the file.")
+
+
+def sheet_of(table: Any, room: Room, bold: frozenset[str] = frozenset()) -> Sheet:
     """A table as a sheet, its rows and columns counted from 1; `bold` are the styles of cells that are set in bold.
 
-    Raises ReadError when repeats make more text of it than any sheet holds.
+    Raises ReadError when repeats make more text of it than there is room for.
     """
     sheet = Sheet(attribute(table, "name"))
-    budget = MOST_CHARACTERS
     number = 0
     for row in _rows(table):
         times = count(row, "number-rows-repeated")
         cells = _cells(row, sheet, number + 1, bold)
         for copy in range(min(times, _MOST_COPIES) if cells else 0):
             sheet.rows[number + 1 + copy] = dict(cells)
-            budget -= sum(len(cell.text) + _CELL for cell in cells.values())
-            if budget < 0:
-                raise ReadError("holds more text than any sheet", "It looks like a bomb: don't trust the file.")
+            room.take(cells)
         number += times
     return sheet
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from indexer.errors import ReadError
-from indexer.readers.assembly import Assembly
+from indexer.readers.assembly import LONGEST_LABEL, Assembly
 from indexer.readers.decoding import decode
 from indexer.readers.text import with_title
 from indexer.records import Document
@@ -108,6 +108,9 @@ def _pairs(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
     """The leaves of a record, each with its dotted name. Empty ones are left out."""
     if value is None or value == "":
         return
+    if len(name) > LONGEST_LABEL:
+        yield "", name  # once, and not before each leaf
+        name = ""
     if isinstance(value, (dict, list)):
         if depth >= _DEEPEST:
             yield name, json.dumps(value, ensure_ascii=False)

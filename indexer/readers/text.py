@@ -162,6 +162,8 @@ class _Page:
             elif token.type == "thead_close":
                 header, row = row, []
             elif token.type == "tr_close" and header:
+                if number == 1:
+                    self.assembly.long_names(header, row=1)
                 number += 1
                 self.assembly.row(header, row, row=number)
                 row = []

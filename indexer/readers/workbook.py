@@ -24,8 +24,8 @@ _MOST_CHARACTERS = 200_000_000
 _MOST_MERGES = 20_000
 _TALLEST_MERGE = 2_000
 _WIDEST_MERGE = 200
-# Characters that merged cells may say again in the rows they span: beyond this they label nothing, they multiply a file.
-_MOST_REPEATED = 2_000_000
+# Cells of a sheet that merged ones may fill: beyond this they label nothing, they multiply a file.
+_MOST_SPREAD = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class Sheet:
     def spread_merged(self) -> None:
         """Let a cell that is merged over several rows or columns stand in each of them, as its reader sees it.
 
-        Only in rows that hold something else: a merged title stays one. Up to _MOST_REPEATED characters of a sheet.
+        Only in rows that hold something else: a merged title stays one. Up to _MOST_SPREAD cells of a sheet.
         """
-        room = _MOST_REPEATED
+        room = _MOST_SPREAD
         for top, left, bottom, right in self.merged[:_MOST_MERGES]:
             cell = self.rows.get(top, {}).get(left)
             if cell is None or bottom - top > _TALLEST_MERGE or right - left > _WIDEST_MERGE:
@@ -64,7 +64,7 @@ class Sheet:
                 row = self.rows.get(number)
                 if row is None or all(left <= column <= right for column in row):
                     continue
-                room -= len(cell.text) * (right - left + 1)
+                room -= right - left + 1
                 if room < 0:
                     return
                 for column in range(left, right + 1):
