@@ -10,7 +10,7 @@ import os
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -191,32 +191,45 @@ def _takes_more(parameters: Mapping[str, inspect.Parameter]) -> bool:
 
 
 def _fitted(name: str, values: Sequence[_Typed], parameter: inspect.Parameter | None) -> Any:
-    """The value in the type that is asked for: `007` stays text for a `str`, one text becomes a list for a `list[str]`."""
-    asked = _types(parameter.annotation) if parameter else set()
-    takes_text, takes_list = str in asked, bool(asked & {list, tuple, set, Sequence, typing.Iterable, typing.Sequence})
-    takes_list = takes_list or any(getattr(kind, "__name__", "") in ("Iterable", "Sequence") for kind in asked)
-    if len(values) > 1:
-        if asked and not takes_list:
-            raise PinciteError(f"the reader's argument {name} is given {len(values)} times.", "It takes one value.")
-        return [item for one in values for item in (one.value if isinstance(one.value, list) else [one.value])]
-    (only,) = values
-    if isinstance(only.value, str | Secret):
-        if takes_list and not takes_text:
-            return [only.value]
-        return Path(only.value) if isinstance(only.value, str) and Path in asked and not takes_text else only.value
-    taken = type(only.value) in asked or (isinstance(only.value, int) and float in asked) or only.value is None
-    return only.text if takes_text and not taken and not isinstance(only.value, list | dict) else only.value
+    """The value in the type that is asked for: `007` stays text for a `str`; what is one, or given twice, makes a list."""
+    asked = _types(parameter.annotation) if parameter else {}
+    lists = [
+        kind
+        for kind in asked
+        if isinstance(kind, type) and issubclass(kind, Iterable) and kind not in (str, dict, Path)
+    ]
+    items = _types(asked[lists[0]][0]) if lists and asked[lists[0]] else {}
+    wants_list = bool(lists) and str not in asked
+    if len(values) > 1 and asked and not lists:
+        raise PinciteError(f"the reader's argument {name} is given {len(values)} times.", "It takes one value.")
+    if len(values) == 1 and not wants_list:
+        return _of_type(values[0], asked)
+    flat = [
+        one for value in values
+        for one in ([_Typed(json.dumps(item), item) for item in value.value] if isinstance(value.value, list) else [value])
+    ]  # fmt: skip
+    return None if [one.value for one in flat] == [None] else [_of_type(one, items) for one in flat]
 
 
-def _types(annotation: Any) -> set[Any]:
-    """The types that an annotation allows, without their own arguments; empty when it says nothing."""
-    if typing.get_origin(annotation) is typing.Annotated:
-        return _types(typing.get_args(annotation)[0])
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return {kind for inner in typing.get_args(annotation) for kind in _types(inner)}
+def _of_type(typed: _Typed, asked: Mapping[Any, Any]) -> Any:
+    """As JSON, but text where only text is asked for, and a path where only a path is."""
+    value = typed.value
+    if isinstance(value, str):
+        return Path(value) if Path in asked and str not in asked else value
+    taken = type(value) in asked or (isinstance(value, int) and float in asked) or isinstance(value, Secret | None)
+    return typed.text if str in asked and not taken and not isinstance(value, list | dict) else value
+
+
+def _types(annotation: Any) -> dict[Any, tuple[Any, ...]]:
+    """The types that an annotation allows, with their own arguments; empty when it says nothing."""
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _types(inner[0])
+    if origin in (typing.Union, types.UnionType):
+        return {kind: own for one in inner for kind, own in _types(one).items()}
     if annotation in (inspect.Parameter.empty, Any) or isinstance(annotation, str):
-        return set()
-    return {typing.get_origin(annotation) or annotation}
+        return {}
+    return {origin or annotation: inner}
 
 
 def _scope(fitted: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from indexer.errors import PinciteError, ReadError
@@ -26,6 +27,7 @@ from indexer.terminal import printable
 _LOG = logging.getLogger(__name__)
 _TARGET = re.compile(r"((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)[:.]([A-Za-z_]\w*)", re.ASCII)
 _PACKAGE = re.compile(r"llama_index\.readers\.(\w+)")
+_FILE_ARGUMENTS = ("file", "input_file", "file_path", "filepath", "path")
 _NAME = re.compile(r"[\w.-]{1,60}")
 # A random id: what LlamaIndex gives a document when its reader gives none, and what some readers give themselves.
 _MADE_ANEW = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -127,10 +129,17 @@ class Source:
         if self.id_key != "id_" and _MADE_ANEW.fullmatch(stated):
             stated = ""
         named = {str(name): value for name, value in (metadata or {}).items()}
+        if not named and not stated:
+            named = self._only_file()
         if self.id_key == "id_":
             named["id_"] = stated
         media_type = getattr(getattr(loaded, "text_resource", None), "mimetype", None)
         return Part(text, named, stated, media_type if isinstance(media_type, str) else "")
+
+    def _only_file(self) -> dict[str, str]:
+        """The path of the one file that was asked for: what a reader gives without a word of where it is from, is from there."""
+        named = [self.arguments.loading[name] for name in _FILE_ARGUMENTS if name in self.arguments.loading]
+        return {"file_path": str(named[0])} if len(named) == 1 and isinstance(named[0], str | Path) else {}
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

@@ -270,6 +270,15 @@ def test_a_person_can_name_the_key() -> None:
     assert good.document
 
 
+def test_what_a_reader_of_one_file_gives_is_that_file(tmp_path: Path) -> None:
+    """JSONReader says nothing of where its documents are from; of lines of JSON it makes a document each."""
+    file = tmp_path / "notes.jsonl"
+    file.write_text('{"note": "One"}\n{"note": "Two"}\n', encoding="utf-8")
+    (one,) = fetched("llama_index.core.readers.json:JSONReader", f"input_file={file}", "is_jsonl=true")
+    assert (keys([one]), one.source) == ([str(file)], str(file))
+    assert one.document and one.document.text == '"note": "One"\n\n"note": "Two"'
+
+
 def test_what_shares_its_key_is_numbered() -> None:
     documents = [{"text": f"Number {number}.", "metadata": {"url": "https://same"}} for number in range(3)]
     found = loaded(*documents)
@@ -488,6 +497,7 @@ def test_arguments_go_where_their_names_are_taken_as_the_type_that_is_asked_for(
     }  # fmt: skip
     assert called('space_key="@HR"')["space_key"] == "@HR"
     assert called(f"space_key=@{tmp_path / 'key'}")["space_key"] == "007"
+    assert called("space_key=1.50", "timeout=2.5")["space_key"] == "1.50"
     monkeypatch.setenv("CLIENT_TOKEN", "secret-1")
     client = called('client={"class": "tests.llama_readers:Client", "token": "env:CLIENT_TOKEN", "retries": 3}')[
         "client"
@@ -529,6 +539,22 @@ def test_names_that_a_reader_does_not_name_are_passed_on_and_told(caplog: pytest
     )  # fmt: skip
     assert keys([one]) == ["one"]
     assert "does not name the argument 'lang'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["pages=Berlin"], "['Berlin'] []"),
+        (["pages=12"], "['12'] []"),
+        (["pages=[12, 13]"], "['12', '13'] []"),
+        (["pages=a", 'pages=["b", 7]'], "['a', 'b', '7'] []"),
+        (["pages=null"], "None []"),
+        (["pages=[]", "depth=2", 'of={"a": [1]}'], "[] [('depth', 2), ('of', {'a': [1]})]"),
+    ],
+)
+def test_what_is_to_be_a_list_becomes_one(arguments: list[str], text: str) -> None:
+    (one,) = fetched("tests.llama_readers:Loose", *arguments)
+    assert one.document and one.document.text == text
 
 
 def test_a_secret_on_the_command_line_is_warned_of_and_not_repeated(caplog: pytest.LogCaptureFixture) -> None:
