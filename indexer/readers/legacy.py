@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from indexer.errors import ReadError
 from indexer.readers.assembly import Assembly
 from indexer.readers.number_format import plain, shown
+from indexer.readers.protected_office import office_unlocked
 from indexer.readers.tables import add_sheets, read_csv, read_xlsx
 from indexer.readers.titles import settle_title
 from indexer.readers.workbook import GridCell, Sheet
@@ -77,15 +78,24 @@ def _book(data: bytes) -> Book:
     import xlrd
 
     try:
+        return _opened(data)
+    except xlrd.XLRDError as error:
+        if "encrypted" not in str(error).lower():
+            raise _damaged(error) from error
+    try:
+        return _opened(office_unlocked(data))
+    except xlrd.XLRDError as error:
+        raise _damaged(error) from error
+
+
+def _opened(data: bytes) -> Book:
+    """The workbook. Raises XLRDError: it is encrypted, or not one; ReadError: damaged."""
+    import xlrd
+
+    try:
         # Its warnings go to standard output otherwise.
         return xlrd.open_workbook(file_contents=data, logfile=io.StringIO(), formatting_info=True, ragged_rows=True)
-    except xlrd.XLRDError as error:
-        if "encrypted" in str(error).lower():
-            raise ReadError(
-                "is protected by a password", "Save a copy without the password and ingest that."
-            ) from error
-        raise _damaged(error) from error
-    except (MemoryError, KeyboardInterrupt):
+    except (xlrd.XLRDError, MemoryError, KeyboardInterrupt):
         raise
     except Exception as error:  # it trusts what a file says of itself, and stumbles in every way when that is wrong
         raise _damaged(error) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from indexer.errors import ReadError
@@ -20,6 +21,7 @@ from indexer.readers.opendocument_text import (
     words,
 )
 from indexer.readers.package import Package, attribute, child, local, opened
+from indexer.readers.protected_opendocument import is_locked, opendocument_unlocked
 from indexer.readers.text import language_code
 from indexer.readers.titles import settle_title
 from indexer.records import Document
@@ -66,8 +68,7 @@ def read_odp(data: bytes, name: str) -> Document:
 
 def _read(data: bytes, name: str, kind: str) -> Document:
     assembly = Assembly("")
-    with opened(data, kind, "office program") as package:
-        _refuse_encrypted(package)
+    with _unlocked(data, kind) as package:
         root = package.xml("content.xml")
         body = child(root, "body") if root is not None else None
         content = next((part for part in body if local(part) in _MEDIA_TYPES), None) if body is not None else None
@@ -92,11 +93,16 @@ def _read(data: bytes, name: str, kind: str) -> Document:
     return assembly.document()
 
 
-def _refuse_encrypted(package: Package) -> None:
-    """Raise ReadError when a password is needed (ODF 1.3 part 2, 3.4): the manifest tells how parts are encrypted."""
-    manifest = package.content("META-INF/manifest.xml")
-    if "encrypted-package" in package or (b"encryption-data" in manifest and b"content.xml" in manifest):
-        raise ReadError("is protected by a password", "Save a copy without the password and ingest that.")
+@contextmanager
+def _unlocked(data: bytes, kind: str) -> Iterator[Package]:
+    """The package in `data`, or the one that is protected by a password in it."""
+    with opened(data, kind, "office program") as package:
+        if not is_locked(package):
+            yield package
+            return
+        data = opendocument_unlocked(package)
+    with opened(data, kind, "office program") as package:
+        yield package
 
 
 class _Text:

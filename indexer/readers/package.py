@@ -21,6 +21,7 @@ from lxml import etree
 
 from indexer.errors import ReadError
 from indexer.readers.nesting import MOST_UNPACKED
+from indexer.readers.protected_office import office_unlocked
 
 # XML packs to a tenth, a sheet of equal cells to a hundredth; deflate's own limit is a thousandth (zlib's manual).
 MOST_RATIO = 400
@@ -146,9 +147,9 @@ def opened(data: bytes, kind: str, program: str) -> Iterator[Package]:
 
     Raises ReadError for what is not such a package, is encrypted, expands beyond measure, or breaks off while it is read.
     """
+    if data.startswith(_OLE) and "EncryptedPackage".encode("utf-16-le") in data:
+        data = office_unlocked(data)
     if data.startswith(_OLE):
-        if "EncryptedPackage".encode("utf-16-le") in data:
-            raise ReadError("is protected by a password", "Save a copy without the password and ingest that.")
         raise ReadError(f"is not a .{kind} file but one of an older {program}", f"Save it as .{kind} and ingest that.")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -16,6 +16,7 @@ from typing import Any
 
 from indexer.errors import ReadError
 from indexer.readers.assembly import Assembly, clean, one_line
+from indexer.readers.passwords import HINT, LOCKED, passwords
 from indexer.readers.pdf_layout import OutlineEntry, Page, lay_out
 from indexer.readers.pdf_lines import Line, page_lines, turned
 from indexer.readers.pdf_text import Sheet, mend
@@ -23,7 +24,6 @@ from indexer.readers.titles import settle_title
 from indexer.records import Document
 
 MEDIA_TYPE = "application/pdf"
-_LOCKED_HINT = "Save a copy without the password and ingest that."
 _DAMAGED_HINT = "Open it in a PDF reader and save it again, or ask for a new copy."
 _NO_TEXT_HINT = "Pincite does not read text in pictures: run OCR over the file first."
 # Bookmarks beyond this many are an attack or a dictionary's; headings are told by their type all the same.
@@ -61,16 +61,10 @@ def read_pdf(data: bytes, name: str) -> Document:
 
 
 def _read_by_pdfium(data: bytes, assembly: Assembly) -> str:
-    """Append what pdfium reads, and give the title that the file states. Raises _RefusedError."""
+    """Append what pdfium reads, and give the title that the file states. Raises ReadError, _RefusedError."""
     import pypdfium2
 
-    try:
-        opened = pypdfium2.PdfDocument(data)
-    except pypdfium2.PdfiumError as error:
-        if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
-            raise ReadError("is protected by a password", _LOCKED_HINT) from None
-        raise _RefusedError(one_line(str(error))) from None
-    with contextlib.closing(opened) as pdf:
+    with contextlib.closing(_opened(data)) as pdf:
         assembly.pages = len(pdf)
         pages, pictures, broken = [], [], []
         for number in range(1, len(pdf) + 1):
@@ -92,6 +86,19 @@ def _read_by_pdfium(data: bytes, assembly: Assembly) -> str:
     )
     lay_out(pages, outline, assembly)
     return stated
+
+
+def _opened(data: bytes) -> Any:
+    """The file, by the empty password or one of those given. Raises ReadError when it needs another, _RefusedError."""
+    import pypdfium2
+
+    for password in (None, *passwords()):
+        try:
+            return pypdfium2.PdfDocument(data, password=password)
+        except pypdfium2.PdfiumError as error:
+            if error.err_code != pypdfium2.raw.FPDF_ERR_PASSWORD:
+                raise _RefusedError(one_line(str(error))) from None
+    raise ReadError(LOCKED, HINT)
 
 
 def _page(pdf: Any, number: int) -> tuple[Page, bool]:
@@ -166,8 +173,8 @@ def _read_by_pypdf(data: bytes, assembly: Assembly, reason: str) -> str:
     with _quiet():
         try:
             reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
-            if reader.is_encrypted and not reader.decrypt(""):
-                raise ReadError("is protected by a password", _LOCKED_HINT)
+            if reader.is_encrypted and not any(reader.decrypt(password) for password in ("", *passwords())):
+                raise ReadError(LOCKED, HINT)
             assembly.pages = len(reader.pages)
             for number, page in enumerate(reader.pages, 1):
                 for paragraph in re.split(r"\n\s*\n", clean(page.extract_text())):
