@@ -130,10 +130,12 @@ class _Page:
         self.counts: list[int | None] = []  # of each open list: the number of its next item, None for bullets
         self.inside = 0  # how many <main> and <article> are open
         self.layout: set[int] = set()
+        self.around_main: set[int] = set()
 
     def add(self, root: LexborNode) -> None:
         """Append everything that the page shows."""
         self.layout = _layout_tables(root)
+        self.around_main = _around(root.css("main, article, [role=main]"))
         _walk(root, self._enter, self._leave)
         self._flush()
 
@@ -178,7 +180,7 @@ class _Page:
         if tag == "nav" or role == "navigation":
             return True
         around = tag in ("header", "footer") or role in ("banner", "contentinfo")
-        return around and self.chrome and not self.inside and node.css_first("main, article, [role=main]") is None
+        return around and self.chrome and not self.inside and node.mem_id not in self.around_main
 
     def _mark(self) -> str:
         if not self.counts or self.counts[-1] is None:
@@ -285,6 +287,17 @@ def _layout_tables(root: LexborNode) -> set[int]:
 
     _walk(root, enter, leave)
     return layout
+
+
+def _around(nodes: list[LexborNode]) -> set[int]:
+    """These elements and all that they stand in."""
+    found: set[int] = set()
+    for node in nodes:
+        above: LexborNode | None = node
+        while above is not None and above.mem_id not in found:
+            found.add(above.mem_id)
+            above = above.parent
+    return found
 
 
 def _rows(assembly: Assembly, table: LexborNode) -> tuple[list[str], list[tuple[bool, list[str]]]]:

@@ -21,8 +21,15 @@ _FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z
 _YAML_LINE = re.compile(r"\s*\Z|\s+\S|#|-\s|[\w.-]+\s*:(\s|\Z)|[\]}]")
 _YAML_WORDS = re.compile(r"(title|lang|language)\s*:\s*(.+?)\s*", re.IGNORECASE)
 _UNDERLINE = re.compile(r"={3,}|-{3,}|~{3,}")
+_BRACKET = re.compile(r"[\[\]]|\n[ \t]*\n")
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _DEEPEST = 100
+# Brackets that are open at once in a paragraph. The parser looks for the end of each as far as the text goes: 100,000 of
+# them take it minutes, and no page links within links.
+_MOST_OPEN = 200
+# What the parser takes half a minute for, on a slow machine: lines, and eight of the signs that it stops at count as one.
+_MOST_WORK = 200_000
+_SIGNS = "*_[]`<&\\!~|"
 
 
 def read_plain(data: bytes, name: str) -> Document:
@@ -72,13 +79,28 @@ def add_markdown(assembly: Assembly, text: str) -> None:
     """Append a page of Markdown, or a piece of one. Expects it cleaned, and without front matter."""
     from markdown_it import MarkdownIt
 
+    if text.count("\n") + sum(map(text.count, _SIGNS)) // 8 > _MOST_WORK:
+        assembly.notes.append("is so long and so full of marks that it is read as plain text")
+        add_paragraphs(assembly, text)
+        return
     parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}).enable(["table", "strikethrough"])
+    if _open_brackets(text) > _MOST_OPEN:
+        parser.disable(["link", "image", "reference"])
     tokens = parser.parse(text)
     if any(token.level >= _DEEPEST - 2 for token in tokens):
         # The parser drops what is nested deeper than its limit. Better the marks than a loss.
         add_paragraphs(assembly, text)
     else:
         _Page(assembly).add(tokens)
+
+
+def _open_brackets(text: str) -> int:
+    """The most brackets that are open at once in a paragraph."""
+    most = depth = 0
+    for found in _BRACKET.finditer(text):
+        depth = depth + 1 if found[0] == "[" else max(0, depth - 1) if found[0] == "]" else 0
+        most = max(most, depth)
+    return most
 
 
 def with_title(document: Document, name: str) -> Document:

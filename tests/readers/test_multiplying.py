@@ -161,3 +161,28 @@ def test_column_names_longer_than_what_stands_below_are_left_off_with_a_note():
     short = read(markdown("Name", 20_000), "a.md")
     assert short.notes == ()
     assert short.text.count("Name: x | b: y") == 20_000
+
+
+HOSTILE = {
+    "open.md": b"![" * 100_000,
+    "lines.md": b"[a\n" * 60_000,
+    "items.md": b"- a\n" * 220_000,
+    "headers.html": b"<div><header>" * 9000 + b"<main>x",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_page_takes_its_parser_long(name):
+    started = time.perf_counter()
+    document = read(HOSTILE[name], name)
+    check_document(document)
+    assert time.perf_counter() - started < 15
+    if name == "items.md":
+        assert document.notes == ("is so long and so full of marks that it is read as plain text",)
+    assert len(document.text) > 0.9 * len(HOSTILE[name]) or name == "headers.html"
+
+
+def test_brackets_within_brackets_leave_the_rest_of_the_page_as_it_is():
+    document = read(b"# Title\n\n" + b"[" * 300 + b"deep\n\n- *item* with [a link](there)\n", "a.md")
+    assert [block.kind for block in document.blocks] == ["heading", "paragraph", "list"]
+    assert document.text.endswith("[deep\n\nitem with [a link](there)")
