@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 
 from indexer.readers.assembly import Assembly, moved, one_line
-from indexer.readers.pdf_lines import Line
+from indexer.readers.pdf_columns import in_reading_order
+from indexer.readers.pdf_lines import LIST_ITEM, Line
 from indexer.readers.pdf_tables import Row, Table, table_at
 from indexer.readers.pdf_text import LEADERS, Sheet, words
 from indexer.records import Box
 
-_BULLET = re.compile(r"(?:[•◦▪‣●○■□◆➢✓–—*·\-]|\(?\d{1,2}[.)]|\(?[a-z][.)]|\(?[A-Z]\))\s+\S")
 _ENDED = re.compile(r"[.!?:;…。！？]['\"”’»)\]]*$")
 _DIGITS = re.compile(r"\d+")
 _FIGURES = "0123456789"
@@ -75,7 +75,7 @@ def lay_out(pages: Sequence[Page], outline: Sequence[OutlineEntry], assembly: As
     """Append the blocks of all pages to `assembly`. No block spans two pages."""
     running = _running_lines(pages)
     kept = [
-        replace(page, lines=tuple(line for line in page.lines if (page.number, id(line)) not in running))
+        replace(page, lines=in_reading_order([line for line in page.lines if (page.number, id(line)) not in running]))
         for page in pages
     ]  # fmt: skip
     body = _body_size(kept)
@@ -109,7 +109,7 @@ def _page_blocks(
         elif _looks_like_heading(lines[at], text, end - at, body):
             assembly.heading(levels.get(_step(lines[at].size), 6), text, page=page.number, boxes=boxes)
         else:
-            assembly.add(text, "list" if _BULLET.match(text) else "paragraph", page=page.number, boxes=boxes)
+            assembly.add(text, "list" if LIST_ITEM.match(text) else "paragraph", page=page.number, boxes=boxes)
         at = end
 
 
@@ -230,7 +230,7 @@ def _looks_like_heading(line: Line, text: str, lines: int, body: float) -> bool:
         return False
     if larger:
         return True
-    plain = _BULLET.match(text) is None or text[0].isdigit()
+    plain = LIST_ITEM.match(text) is None or text[0].isdigit()
     return (
         line.bold and line.size >= 0.97 * body and lines == 1 and len(text) <= 80 and plain and not _ENDED.search(text)
     )
@@ -276,7 +276,7 @@ def _pitch(lines: Sequence[Line]) -> float:
     steps = [
         (above.baseline - below.baseline) / above.size
         for above, below in itertools.pairwise(lines)
-        if above.size > 0 and _step(above.size) == _step(below.size) and 0.8 < (above.baseline - below.baseline) / above.size < 2.5
+        if above.size > 0 and above.column == below.column and _step(above.size) == _step(below.size) and 0.8 < (above.baseline - below.baseline) / above.size < 2.5
     ]  # fmt: skip
     return min(median(steps), 2.0) if steps else 1.2
 
@@ -289,15 +289,15 @@ def _same_paragraph(lines: Sequence[Line], first: int, at: int, pitch: float) ->
     if above.turn != line.turn or abs(above.size - line.size) > 0.1 * above.size or above.bold != line.bold:
         return False
     step = (above.baseline - line.baseline) / max(above.size, 1e-6)
-    if step < -2:
-        return _flows_over(above, line)
-    if not 0.3 < step <= pitch * 1.2 + 0.05 or _BULLET.match(line.text):
+    if step < -2 or above.column != line.column:
+        return step < -2 and _flows_over(above, line)
+    if not 0.3 < step <= pitch * 1.2 + 0.05 or LIST_ITEM.match(line.text):
         return False
     if len(above.cells) > 1 and len(line.cells) > 1:
         return False
     em = above.size
     indented = line.left - above.left
-    hanging = _BULLET.match(opening.text) is not None
+    hanging = LIST_ITEM.match(opening.text) is not None
     if (indented > 0.8 * em and not (hanging and at == first + 1)) or (
         hanging and indented < -0.8 * em and line.left < opening.left + 0.3 * em
     ):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,23 +29,30 @@ _UNKNOWN = "\0"
 # pdfium parts no lines at a hyphen that it takes for one of the line's end.
 _PRINTED_LINE = re.compile(f"[^\r\n{SOFT_HYPHEN}]+{SOFT_HYPHEN}?|{SOFT_HYPHEN}")
 _WORD = re.compile(rf"[^\s{_UNKNOWN}](?:\S*[^\s{_UNKNOWN}])?")
+LIST_ITEM = re.compile(r"(?:[•◦▪‣●○■□◆➢✓–—*·\-]|\(?\d{1,2}[.)]|\(?[a-z][.)]|\(?[A-Z]\))\s+\S")
 # The sign before an item of a list is no cell, however wide the gap after it.
 _MARKER = re.compile(r"[•◦▪‣●○■□◆➢✓–—*·\-]|\(?(?:\d{1,2}|[a-z])[.)]")
 # What letters take up above and below their baseline at least, in sizes of type; a box is as high as its highest letter.
 _ASCENT, _DESCENT = 0.8, 0.22
+# A word this many sizes to the left of the one before it in the file begins another line.
+_JUMP = 1.0
 # A letter that reaches further than this from its baseline has a broken font.
 _FARTHEST = 1.6
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A stretch of a line without a wide gap in it: its text and its edges, in points along the direction of writing."""
+    """A stretch of a line without a wide gap in it: its text and its edges, in points along the direction of writing.
+
+    `baseline` is that of its first letter: pdfium puts on one line what is a little higher or lower in the next column.
+    """
 
     text: str
     left: float
     right: float
     bottom: float
     top: float
+    baseline: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ class _Characters:
     def __init__(self, text_page: Any) -> None:
         from pypdfium2 import raw
 
-        self._raw, self._page = raw, text_page
+        self._raw, self._page = raw, text_page.raw
         # Four numbers in one piece of memory: pdfium writes each, and they are read in one go.
         self._numbers = (ctypes.c_double * 4)()
         self._slots = tuple(ctypes.c_double.from_buffer(self._numbers, 8 * slot) for slot in range(4))
@@ -117,7 +125,7 @@ class _Characters:
         """Left, bottom, right and top of a character, seen along a direction of writing."""
         left, right, bottom, top = self._slots
         self._raw.FPDFText_GetCharBox(self._page, index, left, right, bottom, top)
-        x, far, y, high = self._numbers
+        x, far, y, high = self._numbers[:]
         if not turn:
             return x, y, far, high
         (x, y), (far, high) = turned(x, y, turn), turned(far, high, turn)
@@ -154,60 +162,95 @@ def page_lines(text_page: Any) -> list[Line]:
     characters = _Characters(text_page)
     lines: list[Line] = []
     for printed in _PRINTED_LINE.finditer(characters.text):
-        line = _measured(characters, printed.start(), printed.end())
-        if line is None:
-            continue
-        if lines and _continues(lines[-1], line):
-            lines[-1] = replace(lines[-1], cells=_marked(_joined(lines[-1], line)))
-        else:
-            lines.append(line)
+        for line in _measured(characters, printed.start(), printed.end()):
+            if lines and _continues(lines[-1], line):
+                lines[-1] = replace(lines[-1], cells=_marked(_joined(lines[-1], line)))
+            else:
+                lines.append(line)
     return lines
 
 
-def _measured(characters: _Characters, start: int, end: int) -> Line | None:
-    """The line that these characters make, or None when nothing in it is visible."""
-    words = [word.span() for word in _WORD.finditer(characters.text, start, end)]
-    if not words:
-        return None
-    longest = max(words, key=lambda word: word[1] - word[0])
-    size, font, turn = characters.type_of((longest[0] + longest[1]) // 2)
-    baseline = characters.baseline(longest[0], turn)
-    cells = _cells(characters, words, size, turn, baseline)
+@dataclass(slots=True)
+class _Word:
+    """A word: its place in the page's text, and its edges along the direction of writing."""
+
+    start: int
+    end: int
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+
+def _measured(characters: _Characters, start: int, end: int) -> list[Line]:
+    """The line that these characters make: none when nothing in it is visible, two where pdfium took two for one."""
+    spans = [word.span() for word in _WORD.finditer(characters.text, start, end)]
+    if not spans:
+        return []
+    longest = max(spans, key=_length)
+    size, _, turn = characters.type_of((longest[0] + longest[1]) // 2)
+    lines: list[list[_Word]] = [[]]
+    for first, last in spans:
+        word = _word(characters, first, last, turn)
+        # What is written after a line may stand far before it, a little lower in the column on its left.
+        if lines[-1] and lines[-1][-1].left - word.right > _JUMP * size and not _is_leftward(characters.text[first]):
+            lines.append([])
+        lines[-1].append(word)
+    found = (_line(characters, words) for words in lines)
+    return [line for line in found if line is not None]
+
+
+def _length(span: tuple[int, int]) -> int:
+    return span[1] - span[0]
+
+
+def _is_leftward(sign: str) -> bool:
+    """Whether the script of this letter runs from right to left."""
+    return not sign.isascii() and unicodedata.bidirectional(sign) in ("R", "AL", "AN")
+
+
+def _word(characters: _Characters, start: int, end: int, turn: int) -> _Word:
+    left, bottom, right, top = characters.box(start, turn)
+    if end - start > 1:
+        near, low, far, high = characters.box(end - 1, turn)
+        left, bottom, right, top = min(left, near), min(bottom, low), max(right, far), max(top, high)
+    return _Word(start, end, left, bottom, right, top)
+
+
+def _line(characters: _Characters, words: Sequence[_Word]) -> Line | None:
+    """The line that these words make, its type that of the longest."""
+    longest = max(words, key=lambda word: word.end - word.start)
+    size, font, turn = characters.type_of((longest.start + longest.end) // 2)
+    baseline = characters.baseline(longest.start, turn)
+    cells: list[Cell] = []
+    begin = 0
+    right = words[0].right
+    for at in range(1, len(words) + 1):
+        if at < len(words) and words[at].left - right <= _CELL_GAP * size:
+            right = max(right, words[at].right)
+            continue
+        cell = _cell(characters, words[begin:at], size, turn)
+        if cell.text:
+            cells.append(cell)
+        if at < len(words):
+            begin, right = at, words[at].right
     if not cells:
         return None
-    ends = (word[0] for word in (words[0], words[-1]) if not _MARKER.fullmatch(characters.text[word[0]]))
+    ends = (word.start for word in (words[0], words[-1]) if not _MARKER.fullmatch(characters.text[word.start]))
     bold = _is_bold(font) and all(_is_bold(characters.font(index)) for index in ends)
-    return Line(_marked(cells), baseline, size, font, turn, bold)
+    return Line(_marked(tuple(cells)), baseline, size, font, turn, bold)
 
 
-def _cells(
-    characters: _Characters, words: Sequence[tuple[int, int]], size: float, turn: int, baseline: float
-) -> tuple[Cell, ...]:
-    """The words, as (start, end) in the page's text, set into cells at the wide gaps."""
-    cells: list[Cell] = []
-    begin, until, low, high = 0, 0, baseline - _DESCENT * size, baseline + _ASCENT * size
-    bottom, top, left, right, widest = low, high, 0.0, 0.0, _CELL_GAP * size
-    least, most = baseline - _FARTHEST * size, baseline + _FARTHEST * size
-
-    def close() -> None:
-        text = _text(characters.text[begin:until])
-        if text:
-            cells.append(Cell(text, left, right, max(bottom, least), min(top, most)))
-
-    for start, end in words:
-        first = characters.box(start, turn)
-        last = characters.box(end - 1, turn) if end - start > 1 else first
-        near, far = min(first[0], last[0]), max(first[2], last[2])
-        if until and near - right <= widest:
-            right = max(right, far)
-        else:
-            if until:
-                close()
-            begin, left, right, bottom, top = start, near, far, low, high
-        until = end
-        bottom, top = min(bottom, first[1], last[1]), max(top, first[3], last[3])
-    close()
-    return tuple(cells)
+def _cell(characters: _Characters, words: Sequence[_Word], size: float, turn: int) -> Cell:
+    """The cell that these words make."""
+    baseline = characters.baseline(words[0].start, turn)
+    bottom = min([baseline - _DESCENT * size, *(word.bottom for word in words)])
+    top = max([baseline + _ASCENT * size, *(word.top for word in words)])
+    return Cell(
+        _text(characters.text[words[0].start : words[-1].end]),
+        min([word.left for word in words]), max([word.right for word in words]),
+        max(bottom, baseline - _FARTHEST * size), min(top, baseline + _FARTHEST * size), baseline,
+    )  # fmt: skip
 
 
 def _is_bold(font: str) -> bool:
@@ -227,7 +270,7 @@ def both(first: Cell, second: Cell, between: str) -> Cell:
     """Two cells as one."""
     return Cell(
         f"{first.text}{between}{second.text}", min(first.left, second.left), max(first.right, second.right),
-        min(first.bottom, second.bottom), max(first.top, second.top),
+        min(first.bottom, second.bottom), max(first.top, second.top), first.baseline,
     )  # fmt: skip
 
 

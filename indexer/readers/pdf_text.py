@@ -57,7 +57,7 @@ def words(lines: Sequence[Sequence[Cell]], sheet: Sheet, turn: int) -> tuple[str
         if LEADERS.search(whole):
             first, last = cells[0], cells[-1]
             low, high = min(cell.bottom for cell in cells), max(cell.top for cell in cells)
-            boxes.append(sheet.box(start, end, Cell(whole, first.left, last.right, low, high), turn))
+            boxes.append(sheet.box(start, end, Cell(whole, first.left, last.right, low, high, first.baseline), turn))
             continue
         for cell in cells:
             stop = min(end, start + len(cell.text))
