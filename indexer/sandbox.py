@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from indexer.system_calls import filter_calls
+
 # Folders and files of the system that libraries look into: time zones, fonts, what the loader and thread pools ask for.
 _SYSTEM = (
     "/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/local/lib",
@@ -54,6 +56,7 @@ def enter(memory: int, package: Path) -> tuple[str, ...]:
         ("ends with its parent", _end_with_parent),
         ("no new privileges", _keep_privileges),
         ("landlock", lambda: _landlock(readable)),
+        ("system calls", filter_calls),
         ("audit", lambda: sys.addaudithook(_hook(readable))),
     )
     return tuple(name for name, build in walls if _built(build))
@@ -68,16 +71,6 @@ def allow_cpu(seconds: float) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)
         soft = int(used.ru_utime + used.ru_stime + seconds) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
-
-
-def peak_memory() -> int:
-    """The most memory that this process has held so far, in bytes; 0 where it can't be told."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _built(build: Callable[[], object]) -> bool:
@@ -185,23 +178,28 @@ def _hook(readable: tuple[str, ...]) -> Callable[[str, tuple[Any, ...]], None]:
     """The audit hook: no event of `_REFUSED`, nothing opened but to read what is readable."""
     within = tuple(path.rstrip(os.sep) + os.sep for path in readable)
 
-    def may_read(path: object) -> bool:
-        if not isinstance(path, str | bytes):
-            return True  # a number: something that is open already
+    def may_read(path: Any) -> bool:
         real = os.path.realpath(os.fsdecode(path))
         return real in readable or real.startswith(within)
 
+    def may_open(path: Any, mode: object, flags: object) -> bool:
+        # A number is something that is open already.
+        if isinstance(path, int):
+            return True
+        writes = isinstance(flags, int) and bool(flags & _WRITES)
+        if writes or (isinstance(mode, str) and not set(mode).isdisjoint("wax+")):
+            return os.fsdecode(path) == os.devnull
+        return may_read(path)
+
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
-            path, mode, flags = arguments
-            writes = bool(flags & _WRITES) if isinstance(flags, int) else False
-            writes = writes or (isinstance(mode, str) and bool(set(mode) & set("wax+")))
-            refused = isinstance(path, str | bytes) and (writes or not may_read(path)) and path != os.devnull
+            allowed = may_open(*arguments)
         elif event in _LISTED:
-            refused = not may_read(arguments[0] if arguments and arguments[0] is not None else ".")
+            folder = arguments[0]
+            allowed = isinstance(folder, int) or may_read(folder or ".")
         else:
-            refused = event.startswith(_REFUSED)
-        if refused:
+            allowed = not event.startswith(_REFUSED)
+        if not allowed:
             raise PermissionError(errno.EACCES, f"a reader may not do this: {event}")
 
     return hook

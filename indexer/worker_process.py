@@ -30,7 +30,7 @@ from indexer.records import Document
 _LOG = logging.getLogger(__name__)
 WORKER = ("-m", "indexer.readers.worker")
 _PIECE = 256 * 1024
-# After so many files, or with such a part of its memory used at a time, a worker is replaced: libraries leak.
+# After so many files, or with such a part of its memory in use, a worker is replaced: libraries leak.
 _FILES_A_WORKER = 1000
 _GROWN = 0.25
 # Seconds. A process that has not come up by then never will.
@@ -143,8 +143,8 @@ class WorkerProcess:
                 with suppress(OSError):
                     self._send(request, passwords, file)
                 head, body = wire.receive(self._from, self._limits.output)
-            peak, memory = head.get("peak", 0), head.get("memory") is True
-            grown = not isinstance(peak, int) or peak > _GROWN * self._limits.memory
+            memory = head.get("memory") is True
+            grown = _resident(self._process.pid) > _GROWN * self._limits.memory
             retire = memory or grown or self._overran or self.files >= _FILES_A_WORKER
             try:
                 return Answer(_outcome(head, body), len(body), retire)
@@ -251,11 +251,14 @@ def _opened(request: Request) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else str(error)
         raise _UnsentError(f"can't be opened: {said}", "Check its permissions.") from error
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             hint = "Mend that, or --exclude it; nothing was read from it."
             raise _UnsentError("is not a regular file, but a pipe or a device", hint)
-        yield file
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            yield file
+    finally:
+        os.close(descriptor)
 
 
 def _pieces(request: Request, file: IO[bytes]) -> Iterator[bytes]:
@@ -283,6 +286,14 @@ def _outcome(head: Mapping[str, Any], body: bytes) -> Document:
         case {"error": str(message), "hint": str(hint)} if message:
             raise ReadError(one_line(message)[:_LONGEST_REASON], one_line(hint)[:_LONGEST_REASON])
     raise wire.nonsense("neither a document nor an error")
+
+
+def _resident(pid: int) -> int:
+    """The bytes of memory that a process of Linux holds now; 0 elsewhere. Not its own maxrss: that starts with its parent's."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _too_long(limits: Limits) -> ReadError:

@@ -92,7 +92,7 @@ def _data(requests: BinaryIO) -> bytes | None:
 
 
 def _say(answers: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
-    wire.send(answers, {**head, "peak": sandbox.peak_memory()}, body)
+    wire.send(answers, head, body)
     answers.flush()
 
 
