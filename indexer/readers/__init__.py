@@ -46,6 +46,7 @@ READERS: dict[str, str] = {
     ".pptx": "indexer.readers.office:read_pptx",
     ".xlsx": "indexer.readers.tables:read_xlsx",
     ".xls": "indexer.readers.legacy:read_xls",
+    ".xlsb": "indexer.readers.legacy:read_xlsb",
     ".doc": "indexer.readers.legacy:read_doc",
     ".ppt": "indexer.readers.legacy:read_ppt",
     ".csv": "indexer.readers.tables:read_csv",
@@ -57,6 +58,8 @@ READERS: dict[str, str] = {
     ".eml": "indexer.readers.mail:read_eml",
     ".mbox": "indexer.readers.mailbox:read_mbox",
     ".msg": "indexer.readers.outlook:read_msg",
+    ".mht": "indexer.readers.mail:read_mht",
+    ".mhtml": "indexer.readers.mail:read_mht",
     ".zip": "indexer.readers.archive:read_zip",
     ".json": "indexer.readers.structured:read_json",
     ".jsonl": "indexer.readers.structured:read_jsonl",
@@ -71,11 +74,28 @@ CODE = frozenset(
     """.split()
 )
 READERS |= dict.fromkeys(CODE, "indexer.readers.source_code:read_code")
+READERS[".sql"] = "indexer.readers.source_code:read_sql"
+# Templates, and files with macros or made to be shown, are built as the documents are.
+READERS |= {
+    variant: READERS[plain]
+    for plain, variants in {
+        ".docx": ".docm .dotx .dotm", ".xlsx": ".xlsm .xltx .xltm", ".pptx": ".pptm .potx .potm .ppsx .ppsm",
+        ".odt": ".ott", ".ods": ".ots", ".odp": ".otp",
+    }.items()
+    for variant in variants.split()
+}  # fmt: skip
 
 
 def supported(name: str) -> bool:
     """Whether a file of this name has a reader."""
     return PurePath(name).suffix.lower() in READERS
+
+
+def circumstances() -> str:
+    """What the readers can do here: when that changes, files that could not be read are tried again."""
+    from indexer.readers import ocr
+
+    return f"readers {VERSION}{', ocr' if ocr.available() else ''}"
 
 
 def read(data: bytes, name: str) -> Document:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
+from indexer.errors import ReadError
 from indexer.readers.assembly import Assembly
 from indexer.readers.docx_styles import Numbering, Styles, on
 from indexer.readers.drawings import add_graphic
@@ -65,7 +67,21 @@ class DocxText:
             elif kind == "tbl":
                 self._add_table(element)
             elif kind == "altChunk":
-                self._assembly.notes.append("a part in another format is embedded and was not read")
+                self._add_other_format(element)
+
+    def _add_other_format(self, element: Any) -> None:
+        """Append a part that stands in the document as a file of another kind: a page, rich text (ECMA-376 part 1, 17.17.2)."""
+        from indexer.readers import read
+
+        link = self._links.get(attribute(element, "id"))
+        part = link.target if link is not None else ""
+        try:
+            document = read(self._package.content(part), part)
+        except ReadError as error:
+            self._assembly.notes.append(f"a part of it, {PurePath(part).name}, was not read: it {error.message}")
+        else:
+            headings = self._assembly.headings
+            self._assembly.include(document, len(headings) and headings[-1][0])
 
     def _add_paragraph(self, element: Any) -> None:
         read = _read_paragraph(element)

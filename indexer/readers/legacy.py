@@ -54,6 +54,13 @@ def read_xls(data: bytes, name: str) -> Document:
     return assembly.document()
 
 
+def read_xlsb(data: bytes, name: str) -> Document:
+    """Read what carries the suffix of a binary workbook but is an ordinary one. Raises ReadError for the real ones."""
+    if b"xl/workbook.bin" in data:
+        raise ReadError("is in Excel's binary format", "Save it as .xlsx: soffice --headless --convert-to xlsx FILE")
+    return read_xlsx(data, name)
+
+
 def _renamed(data: bytes, name: str, modern: str) -> Document | None:
     """The document, when it is of a newer kind or a page; None when it is none of these."""
     from indexer.readers.html import read_html

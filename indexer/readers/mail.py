@@ -21,6 +21,9 @@ _SHOWN = ("From", "To", "Cc", "Date")
 _LARGEST = 20 * 1024 * 1024  # bytes of one attachment
 _DEEPEST = 3  # mails within mails
 _MARKS = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
+# "From  :", as mails were written before 2001 (RFC 5322, section 4.5).
+_SPACE_BEFORE_COLON = re.compile(rb"^(From|To|Cc|Subject|Date|Message-ID)[ \t]+:", re.MULTILINE | re.IGNORECASE)
+_HEADERS_END = re.compile(rb"\r?\n[ \t]*\r?\n")
 _QUOTED = re.compile(r"(?:^[ \t]*>.*(?:\n|\Z))+", re.MULTILINE)
 
 
@@ -44,6 +47,19 @@ def read_eml(data: bytes, name: str) -> Document:
     return with_title(assembly.document(), name)
 
 
+def read_mht(data: bytes, name: str) -> Document:
+    """Read a page that a browser or Word saved with its pictures in one file (MHTML, RFC 2557).
+
+    Raises ReadError when no part of it is a page or text.
+    """
+    message = parsed(data)
+    assembly = Assembly("multipart/related", title=header(message, "Subject"))
+    page = _Mail(assembly)
+    for part in _bodies(message, attached=[]):
+        page.add_body(part, 0)
+    return with_title(assembly.document(), name)
+
+
 def add_mail(assembly: Assembly, message: Message) -> None:
     """Append a whole mail under a heading of its subject, with what is attached to it."""
     _Mail(assembly).add(message, depth=1)
@@ -51,9 +67,12 @@ def add_mail(assembly: Assembly, message: Message) -> None:
 
 def parsed(data: bytes) -> Message:
     """The message in the bytes of a mail. Raises ReadError when it can't be taken apart."""
+    data = data.lstrip(b"\r\n \t")
+    end = _HEADERS_END.search(data)
+    headers = _SPACE_BEFORE_COLON.sub(rb"\1:", data[: end.start()] if end else data)
     # The policy that parses each header into an object fails on addresses and dates that real mails have.
     try:
-        return message_from_bytes(data.lstrip(b"\r\n \t"))
+        return message_from_bytes(headers + data[end.start() :] if end else headers)
     except (RecursionError, ValueError, LookupError) as error:
         raise ReadError("is a mail too damaged to take apart", f"The reason: {error}.") from error
 
@@ -97,7 +116,7 @@ class _Mail:
         lines = [f"{field}: {value}" for field in _SHOWN if (value := header(message, field))]
         self.assembly.add("\n".join(lines))
         attached: list[Message] = []
-        written = [self._body(part, 2 * depth - 1) for part in _bodies(message, attached)]
+        written = [self.add_body(part, 2 * depth - 1) for part in _bodies(message, attached)]
         if not any(written):
             self.assembly.notes.append(
                 "The mail has no body." if depth == 1 else f"The attached mail {subject!r} has no body."
@@ -107,7 +126,8 @@ class _Mail:
         for part in attached:
             self._attachment(part, depth)
 
-    def _body(self, part: Message, level: int) -> bool:
+    def add_body(self, part: Message, level: int) -> bool:
+        """Append the text of a part, its headings deeper than `level`; gives whether it has any."""
         text = _text(part)
         if not text.strip():
             return False

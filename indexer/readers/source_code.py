@@ -18,16 +18,25 @@ def read_code(data: bytes, name: str) -> Document:
     """Read source code: each group of lines between blank ones a block, as typed; the title is the file's name.
 
     Raises ReadError when the bytes are not text, there is no text in them, or most of it stands in lines that no person
-    wrote: minified code, bundles. Not so for SQL, whose dumps have a table's rows in one line.
+    wrote: minified code, bundles.
     """
-    assembly = Assembly("text/plain", title=one_line(name))
     text = clean(decode(data))
     written_by_tools = sum(len(line) for line in text.split("\n") if len(line) > _LONG_LINE)
-    if written_by_tools > len(text) / 2 and not name.lower().endswith(".sql"):
+    if written_by_tools > len(text) / 2:
         raise ReadError(
             f"is minified or generated (lines of more than {_LONG_LINE:,} characters)",
             "Ingest what it was made from; a .pinciteignore can leave it out.",
         )
+    return _read(text, name)
+
+
+def read_sql(data: bytes, name: str) -> Document:
+    """Read SQL as other code, but for its long lines: dumps have all rows of a table in one."""
+    return _read(clean(decode(data)), name)
+
+
+def _read(text: str, name: str) -> Document:
+    assembly = Assembly("text/plain", title=one_line(name))
     for group in _BLANK_LINES.split(text):
         assembly.add(group, "code")
     return assembly.document()

@@ -163,3 +163,11 @@ def test_a_damaged_workbook_obeys_the_kit_or_is_refused(damages):
         check_document(read(data, "any.xls"))
     except ReadError as error:
         assert error.message and error.hint
+
+
+def test_a_binary_workbook_is_told_how_to_become_what_is_read():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("xl/workbook.bin", b"\x83\x01\x00")
+    with pytest.raises(ReadError, match=r"is in Excel's binary format Save it as \.xlsx"):
+        read(packed.getvalue(), "a.xlsb")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.errors import ReadError
-from indexer.readers import mail
+from indexer.readers import mail, read
 from indexer.readers.mail import read_eml
 from indexer.records import Document
 from tests.conformance.reader_kit import check_document
@@ -253,3 +253,21 @@ def test_any_words_in_a_mail_obey_the_kit_or_are_refused(sender, subject, body):
         check_document(read_eml(data, "any.eml"))
     except ReadError as error:
         assert error.message
+
+
+def test_a_space_before_the_colon_of_a_header_as_mails_of_the_1990s_have_it():
+    data = b"From  : Ann <ann@example.com>\nSubject : Tea\n\nDate : tomorrow"
+    document = read_eml(data, "a.eml")
+    check_document(document)
+    assert (document.title, document.text) == ("Tea", "Tea\n\nFrom: Ann <ann@example.com>\n\nDate : tomorrow")
+
+
+def test_a_page_saved_with_its_pictures_is_read_as_the_page():
+    message = EmailMessage()
+    message["Subject"] = "Prices"
+    message["From"] = "<Saved by a browser>"
+    message.set_content("<h1>Prices</h1><p>Tea: 4 €</p>", subtype="html", charset="utf-8")
+    message.add_related(b"\x89PNG", "image", "png", cid="<a@b>")
+    document = read(bytes(message), "page.mhtml")
+    check_document(document)
+    assert (document.title, document.text) == ("Prices", "Prices\n\nTea: 4 €")

@@ -8,6 +8,8 @@ import zipfile
 import docx
 import pptx
 import pytest
+from docx.opc.packuri import PackURI
+from docx.opc.part import Part
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from pptx.chart.data import CategoryChartData
@@ -388,3 +390,37 @@ def test_links_lead_nowhere_outside_the_package():
         ),
     )
     assert blocks(read(data, "x.docx")) == [("paragraph", "Words.")]
+
+
+def with_part(name, content):
+    """A document between whose two paragraphs a file of another kind stands."""
+    document = docx.Document()
+    document.add_heading("Tea", 1)
+    document.add_paragraph("Before.")
+    part = Part(PackURI(f"/word/{name}"), "application/octet-stream", content, document.part.package)
+    related = document.part.relate_to(part, f"{RELATIONSHIPS}/aFChunk")
+    document.element.body.insert(2, parse_xml(f'<w:altChunk {nsdecls("w", "r")} r:id="{related}"/>'))
+    document.add_paragraph("After.")
+    return saved(document)
+
+
+RELATIONSHIPS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+
+def test_a_part_in_another_format_is_read_where_it_stands():
+    document = read(with_part("page.html", b"<h1>Prices</h1><p>Tea: 4</p>"), "a.docx")
+    check_document(document)
+    assert [(document.text[b.start : b.end], b.where.heading) for b in document.blocks] == [
+        ("Tea", ("Tea",)), ("Before.", ("Tea",)), ("Prices", ("Tea", "Prices")), ("Tea: 4", ("Tea", "Prices")),
+        ("After.", ("Tea",)),
+    ]  # fmt: skip
+    other = read(with_part("page.bin", b"<p>Tea"), "a.docx")
+    assert other.text == "Tea\n\nBefore.\n\nAfter."
+    assert other.notes == ("a part of it, page.bin, was not read: it is of a kind that Pincite does not read (.bin)",)
+
+
+@pytest.mark.parametrize("suffix", [".docm", ".DOTX"])
+def test_templates_and_files_with_macros_are_read_alike(suffix):
+    document = docx.Document()
+    document.add_paragraph("Tea.")
+    assert read(saved(document), f"a{suffix}").text == "Tea."
