@@ -11,7 +11,7 @@ from statistics import median
 
 from indexer.readers.assembly import Assembly, moved, one_line
 from indexer.readers.pdf_columns import in_reading_order
-from indexer.readers.pdf_lines import LIST_ITEM, Line
+from indexer.readers.pdf_lines import LIST_ITEM, Line, runs_left
 from indexer.readers.pdf_tables import Row, Table, table_at
 from indexer.readers.pdf_text import LEADERS, Sheet, words
 from indexer.records import Box
@@ -296,15 +296,19 @@ def _same_paragraph(lines: Sequence[Line], first: int, at: int, pitch: float) ->
     if len(above.cells) > 1 and len(line.cells) > 1:
         return False
     em = above.size
-    indented = line.left - above.left
+    # Lines begin at the right in Arabic and Hebrew.
+    leftward = runs_left(line.text)
+    indented = above.right - line.right if leftward else line.left - above.left
+    outdented = opening.right - line.right if leftward else line.left - opening.left
     hanging = LIST_ITEM.match(opening.text) is not None
     if (indented > 0.8 * em and not (hanging and at == first + 1)) or (
-        hanging and indented < -0.8 * em and line.left < opening.left + 0.3 * em
+        hanging and indented < -0.8 * em and outdented < 0.3 * em
     ):
         return False
     # A line that ends a sentence well before the margin ends the paragraph, where lines are set to one width.
     width = max(piece.right for piece in lines[first : at + 1]) - min(piece.left for piece in lines[first : at + 1])
-    early = above.right < line.right - 0.15 * width and width > 12 * em
+    short = above.left - line.left if leftward else line.right - above.right
+    early = short > 0.15 * width and width > 12 * em
     return not (early and _ENDED.search(above.text) and not line.text[:1].islower())
 
 

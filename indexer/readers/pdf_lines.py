@@ -34,6 +34,8 @@ LIST_ITEM = re.compile(r"(?:[•◦▪‣●○■□◆➢✓–—*·\-]|\(?\d
 _MARKER = re.compile(r"[•◦▪‣●○■□◆➢✓–—*·\-]|\(?(?:\d{1,2}|[a-z])[.)]")
 # What letters take up above and below their baseline at least, in sizes of type; a box is as high as its highest letter.
 _ASCENT, _DESCENT = 0.8, 0.22
+# Baselines that differ by less are one, in sizes of type.
+_LEVEL = 0.2
 # A word this many sizes to the left of the one before it in the file begins another line.
 _JUMP = 1.0
 # A letter that reaches further than this from its baseline has a broken font.
@@ -190,23 +192,33 @@ def _measured(characters: _Characters, start: int, end: int) -> list[Line]:
     longest = max(spans, key=_length)
     size, _, turn = characters.type_of((longest[0] + longest[1]) // 2)
     lines: list[list[_Word]] = [[]]
+    leftward = runs_left(characters.text[start:end])
+    jumped = False
     for first, last in spans:
         word = _word(characters, first, last, turn)
-        # What is written after a line may stand far before it, a little lower in the column on its left.
-        if lines[-1] and lines[-1][-1].left - word.right > _JUMP * size and not _is_leftward(characters.text[first]):
-            lines.append([])
+        if lines[-1] and lines[-1][-1].left - word.right > _JUMP * size and not leftward:
+            # What is written after a line may stand far before it: in a cell of it, or lower in the column on its left.
+            above = characters.baseline(lines[-1][0].start, turn)
+            if abs(above - characters.baseline(first, turn)) > _LEVEL * size:
+                lines.append([])
+            else:
+                jumped = True
         lines[-1].append(word)
-    found = (_line(characters, words) for words in lines)
+    found = (_line(characters, sorted(words, key=_left) if jumped else words) for words in lines)
     return [line for line in found if line is not None]
+
+
+def _left(word: _Word) -> float:
+    return word.left
 
 
 def _length(span: tuple[int, int]) -> int:
     return span[1] - span[0]
 
 
-def _is_leftward(sign: str) -> bool:
-    """Whether the script of this letter runs from right to left."""
-    return not sign.isascii() and unicodedata.bidirectional(sign) in ("R", "AL", "AN")
+def runs_left(text: str) -> bool:
+    """Whether some of the text is in a script that runs from right to left."""
+    return not text.isascii() and any(unicodedata.bidirectional(sign) in ("R", "AL") for sign in text)
 
 
 def _word(characters: _Characters, start: int, end: int, turn: int) -> _Word:
@@ -247,7 +259,7 @@ def _cell(characters: _Characters, words: Sequence[_Word], size: float, turn: in
     bottom = min([baseline - _DESCENT * size, *(word.bottom for word in words)])
     top = max([baseline + _ASCENT * size, *(word.top for word in words)])
     return Cell(
-        _text(characters.text[words[0].start : words[-1].end]),
+        _text(" ".join([characters.text[word.start : word.end] for word in words])),
         min([word.left for word in words]), max([word.right for word in words]),
         max(bottom, baseline - _FARTHEST * size), min(top, baseline + _FARTHEST * size), baseline,
     )  # fmt: skip
@@ -288,7 +300,7 @@ def _text(printed: str) -> str:
 def _continues(before: Line, line: Line) -> bool:
     """Whether a line that pdfium set apart stands on the same baseline, to the right: a cell of the same row."""
     size = max(before.size, line.size)
-    level = abs(before.baseline - line.baseline) <= 0.2 * size
+    level = abs(before.baseline - line.baseline) <= _LEVEL * size
     return before.turn == line.turn and level and line.left >= before.right - 0.1 * size
 
 

@@ -385,10 +385,10 @@ def test_a_file_without_its_last_half_is_read_or_refused():
     ("stated", "title"),
     [
         ("Travel policy", "Travel policy"),
-        ("Microsoft Word - policy_v2.doc", "travel policy 2024"),
-        ("untitled", "travel policy 2024"),
-        ("C:\\tmp\\x.indd", "travel policy 2024"),
-        ("", "travel policy 2024"),
+        ("Microsoft Word - policy_v2.doc", ""),
+        ("untitled", ""),
+        ("C:\\tmp\\x.indd", ""),
+        ("", ""),
     ],
 )
 def test_the_title_is_one_that_somebody_gave(stated, title):

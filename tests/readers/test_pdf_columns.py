@@ -294,6 +294,35 @@ def test_no_cell_is_lost_or_doubled_whatever_stands_where(lines):
     assert [line.column for line in ordered] == sorted(line.column for line in ordered)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(
+        st.tuples(st.integers(0, 4), st.integers(0, 20)),
+        st.tuples(st.text("abcdefgABCDEFG1234", min_size=2, max_size=9), st.integers(0, 6), st.integers(0, 12)),
+        min_size=1,
+        max_size=40,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_every_word_of_a_page_is_read_once_in_whatever_order_it_was_written(cells, chance):
+    items = [
+        (40 + 100 * x + right, 60 + 34 * y + up, f"{n}{text}")
+        for n, ((x, y), (text, right, up)) in enumerate(cells.items())
+    ]
+    chance.shuffle(items)
+    document = read(drawn(items), "x.pdf")
+    check_document(document)
+    said = document.text.replace("|", " ").replace(":", " ").split()
+    assert set(said) == {text for _, _, text in items}
+    rows = [b for b in document.blocks if b.kind == "row"]
+    assert rows or sorted(said) == sorted(text for _, _, text in items)
+
+
+def test_cells_written_out_of_order_are_read_from_left_to_right():
+    items = [(60, 700, "Neel Kashkari"), (260, 700, "247"), (200, 700, "REP"), (60, 680, "The next line of it.")]
+    assert joined(read(drawn(items), "x.pdf")) == "Neel Kashkari REP 247 The next line of it."
+
+
 def test_columns_of_chinese_are_read_one_after_the_other():
     """Lines of Chinese are prose too, though none of their signs is a small letter."""
     from reportlab.pdfbase import pdfmetrics
