@@ -141,7 +141,7 @@ def _add_flow(parts: list[_Part], lines: list[_Placed]) -> None:
 def _add_run(parts: list[_Part], run: list[_Placed], edge: float, size: float) -> None:
     """Append lines that don't cross the gutter, as columns when they are."""
     left, right = _sides(run, edge)
-    above, below = _outside(left, right, size)
+    above, below = _outside(left, right, edge, size)
     inside = [piece for piece in run if below < piece.baseline < above]
     left, right = _sides(inside, edge)
     if not _are_columns(left, right, size):
@@ -168,19 +168,25 @@ def _sides(lines: Sequence[_Placed], edge: float) -> tuple[list[_Placed], list[_
     return left, right
 
 
-def _outside(left: Sequence[_Placed], right: Sequence[_Placed], size: float) -> tuple[float, float]:
+def _outside(
+    left: Sequence[_Placed], right: Sequence[_Placed], edge: float, size: float
+) -> tuple[float, float]:  # fmt: skip
     """The heights above and below which lines stand alone beside nothing, apart from the columns: a date at the top right,
     a heading under both columns.
     """
     above, below = float("inf"), float("-inf")
-    if left and right:
-        for upper, lower in itertools.pairwise(right):
-            if upper.baseline - lower.baseline > _GAP * size and lower.baseline > left[0].baseline - size:
-                above = upper.baseline
-        for upper, lower in itertools.pairwise(left):
-            if upper.baseline - lower.baseline > _GAP * size and lower.baseline < right[-1].baseline - size:
+    if not left or not right:
+        return above, below
+    for upper, lower in itertools.pairwise(right):
+        if upper.baseline - lower.baseline > _GAP * size and lower.baseline > left[0].baseline - size:
+            above = upper.baseline
+    for at, (upper, lower) in enumerate(itertools.pairwise(left), 1):
+        if upper.baseline - lower.baseline > _GAP * size and lower.baseline < right[-1].baseline - size:
+            # Lines that fill the column go on with it, however long it is: over the full width they would cross the gutter.
+            widths = [piece.line.right - piece.line.left for piece in left[at:]]
+            if len(widths) < _LEAST_LINES or median(widths) < _SHORT * (edge - min(p.line.left for p in left)):
                 below = lower.baseline
-                break
+            break
     return above, below
 
 

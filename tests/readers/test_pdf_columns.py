@@ -183,6 +183,22 @@ def test_a_table_over_both_columns_is_a_table(places, written):
     assert joined(document) == " ".join([*texts[:2], " | ".join(names), *expected, *texts[2:]])
 
 
+@WRITTEN
+def test_the_longer_column_is_read_to_its_end(written):
+    first, second, other = prose(1, 90), prose(2, 60), prose(3, 70)
+    left, right = columns([first, other])
+    left += [(LEFT, left[-1][1] - 60 - PITCH * n, line) for n, line in enumerate(wrapped(second, 225))]
+    assert joined(read(drawn(written([left, right])), "x.pdf")) == f"{first} {second} {other}"
+
+
+@WRITTEN
+def test_what_stands_alone_under_both_columns_comes_after_them(written):
+    first, other = prose(1, 90), prose(3, 60)
+    left, right = columns([first, other])
+    under = [(LEFT, left[-1][1] - 40, "Signed in May, in good health")]
+    assert joined(read(drawn([*written([left, right]), *under]), "x.pdf")) == f"{first} {other} {under[0][2]}"
+
+
 def test_a_table_alone_whose_cells_are_long_is_a_table():
     rows = [
         ("Risk", "What we do about it"),
