@@ -15,17 +15,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from indexer.errors import ReadError
+from indexer.readers import ocr
 from indexer.readers.assembly import Assembly, clean, one_line
 from indexer.readers.passwords import HINT, LOCKED, passwords
 from indexer.readers.pdf_layout import OutlineEntry, Page, lay_out
 from indexer.readers.pdf_lines import Line, page_lines, turned
 from indexer.readers.pdf_text import Sheet, mend
+from indexer.readers.scans import scanned_page
 from indexer.readers.titles import settle_title
 from indexer.records import Document
 
 MEDIA_TYPE = "application/pdf"
 _DAMAGED_HINT = "Open it in a PDF reader and save it again, or ask for a new copy."
-_NO_TEXT_HINT = "Pincite does not read text in pictures: run OCR over the file first."
 # Bookmarks beyond this many are an attack or a dictionary's; headings are told by their type all the same.
 _MOST_BOOKMARKS = 20_000
 # A page with fewer signs may well hold nothing but a rule of dots or a formula.
@@ -55,7 +56,10 @@ def read_pdf(data: bytes, name: str) -> Document:
                 stated = _read_by_pypdf(data, assembly, "") or stated
     if not assembly.text_length:
         pages = "its only page is" if assembly.pages == 1 else f"all of its {assembly.pages} pages are"
-        raise ReadError(f"has no text: {pages} without", _NO_TEXT_HINT)
+        hint = (
+            "Scan it anew: OCR found none." if ocr.available() else f"To have the text in pictures read: {ocr.INSTALL}"
+        )
+        raise ReadError(f"has no text: {pages} without", hint)
     settle_title(assembly, stated, name)
     return assembly.document()
 
@@ -66,10 +70,15 @@ def _read_by_pdfium(data: bytes, assembly: Assembly) -> str:
 
     with contextlib.closing(_opened(data)) as pdf:
         assembly.pages = len(pdf)
-        pages, pictures, broken = [], [], []
+        pages, pictures, scans, broken = [], [], [], []
         for number in range(1, len(pdf) + 1):
             try:
                 page, pictured = _page(pdf, number)
+                if ocr.available() and (pictured or _is_garbled(page)):
+                    seen = _seen(pdf, number)
+                    if seen.lines:
+                        page, pictured = seen, False
+                        scans.append(number)
             except pypdfium2.PdfiumError:
                 broken.append(number)
                 continue
@@ -78,6 +87,7 @@ def _read_by_pdfium(data: bytes, assembly: Assembly) -> str:
                 pictures.append(number)
         outline = _outline(pdf)
         stated = str(pdf.get_metadata_value("Title"))
+    assembly.notes += _notes(scans, "was read by OCR", "were read by OCR")
     assembly.notes += _notes(pictures, "is a picture without text", "are pictures without text")
     assembly.notes += _notes(broken, "is damaged and could not be read", "are damaged and could not be read")
     garbled = [page.number for page in pages if _is_garbled(page)]
@@ -117,6 +127,15 @@ def _page(pdf: Any, number: int) -> tuple[Page, bool]:
             lines = _lines(page)
         edges = sorted(turned(x, y, turn)[1] for x, y in ((left, bottom), (right, top)))
         return Page(sheet, tuple(lines), edges[0], edges[1]), False
+
+
+def _seen(pdf: Any, number: int) -> Page:
+    """The page as it looks, read by OCR."""
+    with contextlib.closing(pdf.get_page(number - 1)) as page:
+        width, height = page.get_size()
+        scale = min(ocr.DPI / 72, ocr.LONGEST_SIDE / max(width, height, 1.0))
+        with contextlib.closing(page.render(scale=scale)) as bitmap:
+            return scanned_page(number, ocr.recognise(bitmap.to_numpy()[:, :, :3]), width, height)
 
 
 def _lines(page: Any) -> list[Line]:
