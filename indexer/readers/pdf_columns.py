@@ -9,6 +9,7 @@ prose that run on. Where no columns are found, pdfium's order stays.
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -114,7 +115,10 @@ def _parts(upright: list[_Placed], edge: float, size: float) -> list[_Part]:
     parts: list[_Part] = []
     run: list[_Placed] = []
     across = {id(piece) for piece in upright if _crosses(piece.line.cells, edge, size)}
-    across |= _tabular([piece for piece in upright if id(piece) not in across], edge, size)
+    beside = [piece for piece in upright if id(piece) not in across]
+    if not _stand_on_both_sides(beside, edge):
+        return [upright]
+    across |= _tabular(beside, edge, size)
     for piece in upright:
         if id(piece) in across:
             _add_run(parts, run, edge, size)
@@ -140,6 +144,9 @@ def _add_flow(parts: list[_Part], lines: list[_Placed]) -> None:
 
 def _add_run(parts: list[_Part], run: list[_Placed], edge: float, size: float) -> None:
     """Append lines that don't cross the gutter, as columns when they are."""
+    if not _stand_on_both_sides(run, edge):
+        _add_flow(parts, run)
+        return
     left, right = _sides(run, edge)
     above, below = _outside(left, right, edge, size)
     inside = [piece for piece in run if below < piece.baseline < above]
@@ -150,6 +157,12 @@ def _add_run(parts: list[_Part], run: list[_Placed], edge: float, size: float) -
     _add_flow(parts, [piece for piece in run if piece.baseline >= above])
     parts.append(_Columns(left, right))
     _add_flow(parts, [piece for piece in run if piece.baseline <= below])
+
+
+def _stand_on_both_sides(lines: Sequence[_Placed], edge: float) -> bool:
+    """Whether there are lines enough on either side of the edge for two columns."""
+    left = sum([piece.line.cells[0].right < edge for piece in lines])
+    return left >= _LEAST_LINES <= sum([piece.line.cells[-1].right >= edge for piece in lines])
 
 
 def _sides(lines: Sequence[_Placed], edge: float) -> tuple[list[_Placed], list[_Placed]]:
@@ -227,16 +240,19 @@ def _row_kind(
     row: Sequence[_Placed], edge: float, ends: tuple[float, float]
 ) -> Literal["row", "beside", "text"]:  # fmt: skip
     """What stands on a baseline: a row of short cells on both sides of the gutter, such on one side, or text."""
-    cells = sorted((cell for piece in row for cell in piece.line.cells), key=lambda cell: cell.left)
-    left, right = [cell for cell in cells if cell.right < edge], [cell for cell in cells if cell.right >= edge]
-    if not cells or any(cell.right - cell.left > _SHORT * (edge - ends[0]) for cell in left):
-        return "text"
-    if any(cell.right - cell.left > _SHORT * (ends[1] - edge) for cell in right):
-        return "text"
-    if not left or not right:
-        return "beside"
+    widest = (_SHORT * (edge - ends[0]), _SHORT * (ends[1] - edge))
+    sides: tuple[list[Cell], list[Cell]] = ([], [])
+    for piece in row:
+        for cell in piece.line.cells:
+            side = cell.right >= edge
+            if cell.right - cell.left > widest[side]:
+                return "text"
+            sides[side].append(cell)
+    if not sides[0] or not sides[1]:
+        return "beside" if row else "text"
     # Two lists beside each other have short lines too, each with its marker.
-    return "text" if LIST_ITEM.match(left[0].text) and LIST_ITEM.match(right[0].text) else "row"
+    listed = all(any(LIST_ITEM.match(cell.text) for cell in side) for side in sides)
+    return "text" if listed else "row"
 
 
 def _are_columns(left: Sequence[_Placed], right: Sequence[_Placed], size: float) -> bool:
@@ -282,4 +298,5 @@ def _starts_agree(left: Sequence[float], right: Sequence[float], size: float) ->
 
 def _shared(some: Sequence[float], others: Sequence[float], size: float) -> int:
     """How many of the heights are among the others."""
-    return sum(any(abs(one - other) <= _SAME_BASELINE * size for other in others) for one in some)
+    rising, slack = sorted(others), _SAME_BASELINE * size
+    return sum(bisect_left(rising, one - slack) < bisect_right(rising, one + slack) for one in some)

@@ -190,7 +190,8 @@ def _measured(characters: _Characters, start: int, end: int) -> list[Line]:
     if not spans:
         return []
     longest = max(spans, key=_length)
-    size, _, turn = characters.type_of((longest[0] + longest[1]) // 2)
+    face = characters.type_of((longest[0] + longest[1]) // 2)
+    size, _, turn = face
     lines: list[list[_Word]] = [[]]
     leftward = runs_left(characters.text[start:end])
     jumped = False
@@ -204,7 +205,10 @@ def _measured(characters: _Characters, start: int, end: int) -> list[Line]:
             else:
                 jumped = True
         lines[-1].append(word)
-    found = (_line(characters, sorted(words, key=_left) if jumped else words) for words in lines)
+    found = (
+        _line(characters, sorted(words, key=_left) if jumped else words, face if len(lines) == 1 else None)
+        for words in lines
+    )
     return [line for line in found if line is not None]
 
 
@@ -229,10 +233,10 @@ def _word(characters: _Characters, start: int, end: int, turn: int) -> _Word:
     return _Word(start, end, left, bottom, right, top)
 
 
-def _line(characters: _Characters, words: Sequence[_Word]) -> Line | None:
-    """The line that these words make, its type that of the longest."""
+def _line(characters: _Characters, words: Sequence[_Word], face: tuple[float, str, int] | None) -> Line | None:
+    """The line that these words make; `face` is the type of the longest where it is known (see `type_of`)."""
     longest = max(words, key=lambda word: word.end - word.start)
-    size, font, turn = characters.type_of((longest.start + longest.end) // 2)
+    size, font, turn = face or characters.type_of((longest.start + longest.end) // 2)
     baseline = characters.baseline(longest.start, turn)
     cells: list[Cell] = []
     begin = 0
@@ -256,13 +260,14 @@ def _line(characters: _Characters, words: Sequence[_Word]) -> Line | None:
 def _cell(characters: _Characters, words: Sequence[_Word], size: float, turn: int) -> Cell:
     """The cell that these words make."""
     baseline = characters.baseline(words[0].start, turn)
-    bottom = min([baseline - _DESCENT * size, *(word.bottom for word in words)])
-    top = max([baseline + _ASCENT * size, *(word.top for word in words)])
-    return Cell(
-        _text(" ".join([characters.text[word.start : word.end] for word in words])),
-        min([word.left for word in words]), max([word.right for word in words]),
-        max(bottom, baseline - _FARTHEST * size), min(top, baseline + _FARTHEST * size), baseline,
-    )  # fmt: skip
+    left, right = words[0].left, words[0].right
+    bottom, top = baseline - _DESCENT * size, baseline + _ASCENT * size
+    for word in words:
+        left, right = min(left, word.left), max(right, word.right)
+        bottom, top = min(bottom, word.bottom), max(top, word.top)
+    bottom, top = max(bottom, baseline - _FARTHEST * size), min(top, baseline + _FARTHEST * size)
+    text = _text(" ".join([characters.text[word.start : word.end] for word in words]))
+    return Cell(text, left, right, bottom, top, baseline)
 
 
 def _is_bold(font: str) -> bool:

@@ -28,9 +28,11 @@ class Sheet:
 
     def box(self, start: int, end: int, cell: Cell, turn: int) -> Box | None:
         """Where a cell is seen, for `text[start:end]`; None when it lies outside the page. `turn` is its direction."""
-        corners = [self._shown(*turned(x, y, -turn % 4)) for x, y in ((cell.left, cell.bottom), (cell.right, cell.top))]
-        (left, right), (top, bottom) = (sorted(ends) for ends in zip(*corners, strict=True))
-        left, top, right, bottom = (min(1.0, max(0.0, edge)) for edge in (left, top, right, bottom))
+        x, y = self._shown(*turned(cell.left, cell.bottom, -turn % 4))
+        far, low = self._shown(*turned(cell.right, cell.top, -turn % 4))
+        left, top, right, bottom = min(x, far), min(y, low), max(x, far), max(y, low)
+        if left < 0 or top < 0 or right > 1 or bottom > 1:
+            left, top, right, bottom = (min(1.0, max(0.0, edge)) for edge in (left, top, right, bottom))
         return Box(start, end, self.page, left, top, right, bottom) if left < right and top < bottom else None
 
     def _shown(self, x: float, y: float) -> tuple[float, float]:
