@@ -40,7 +40,7 @@ class ReaderPool:
         self._own = threading.local()
         self._lock = threading.Lock()
         self._workers: set[WorkerProcess] = set()
-        self._flight = _Flight()
+        self._flight: _Flight | None = None
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -56,7 +56,8 @@ class ReaderPool:
         with self._lock:
             self._closed = True
             workers = list(self._workers)
-        self._flight.abandon()
+        if self._flight:
+            self._flight.abandon()
         for worker in workers:
             worker.kill()
         self._threads.shutdown(wait=True, cancel_futures=True)
@@ -72,6 +73,8 @@ class ReaderPool:
         if self._jobs <= 0:
             yield from ((request, read_here(request, self._passwords, self._limits)) for request in requests)
             return
+        if self._flight:
+            raise RuntimeError("this pool is reading already")
         flight = self._flight = _Flight()
         waiting: deque[tuple[Request, Future[Answer]]] = deque()
         try:
@@ -83,6 +86,7 @@ class ReaderPool:
                 yield self._landed(*waiting.popleft(), flight)
         finally:
             flight.abandon()
+            self._flight = None
             for _, future in waiting:
                 future.cancel()
 
@@ -108,7 +112,7 @@ class ReaderPool:
         worker: WorkerProcess | None = getattr(self._own, "worker", None)
         if worker is None or not worker.alive:
             self._retire(worker)
-            worker = self._own.worker = self._start()
+            worker = self._own.worker = self._start(tries=2)
         used = worker.files > 0
         answer = worker.read(request, self._passwords)
         if answer.retire:
@@ -116,14 +120,20 @@ class ReaderPool:
             self._own.worker = None
         return Answer(answer.outcome, answer.weight, doubtful=answer.doubtful and used and not self._closed)
 
-    def _start(self) -> WorkerProcess:
+    def _start(self, tries: int) -> WorkerProcess:
         # Under the lock, so that none starts after the rest were killed.
         with self._lock:
             if self._closed:
                 raise PinciteError("The readers have been closed.")
             worker = WorkerProcess(self._worker, self._limits)
             self._workers.add(worker)
-        worker.greet()
+        try:
+            worker.greet()
+        except PinciteError:
+            self._retire(worker)
+            if tries == 1 or self._closed:
+                raise
+            return self._start(tries - 1)
         return worker
 
     def _retire(self, worker: WorkerProcess | None) -> None:

@@ -27,6 +27,7 @@ _SYSTEM = (
     "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu", "/dev/null", "/dev/zero", "/dev/urandom", "/dev/random",
     "/System/Library", "/Library/Fonts", "C:\\Windows\\Fonts", "C:\\Windows\\System32",
 )  # fmt: skip
+_OF_PYTHON = ("lib", "lib64", "Lib", "DLLs", "Library", "share")
 _MOST_OPEN = 256
 # Bytes. No file may be written; what is piped isn't one.
 _LARGEST_FILE = 0
@@ -88,8 +89,11 @@ def _readable(package: Path) -> tuple[str, ...]:
     own = os.path.realpath(package.parent)
     # The folder that the package lies in is somebody's: of that only the package, but for Python's own folders of packages.
     paths = [path for path in sys.path if path and os.path.realpath(path) != own]
-    installed = [*sysconfig.get_paths().values(), *site.getsitepackages(), site.getusersitepackages()]
-    wanted = [*paths, *installed, sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, *_SYSTEM]
+    installed = [path for name, path in sysconfig.get_paths().items() if name != "data"]
+    # Not the prefixes themselves: a person may keep more in such a folder than Python.
+    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+    installed += [str(Path(prefix, inner)) for prefix in prefixes for inner in _OF_PYTHON]
+    wanted = [*paths, *installed, *site.getsitepackages(), site.getusersitepackages(), *_SYSTEM]
     real = {os.path.realpath(path) for path in (*wanted, str(package)) if os.path.exists(path)}  # noqa: PTH110
     return tuple(sorted(real - {os.path.realpath("/")}))
 

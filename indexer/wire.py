@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from indexer.errors import ReadError
+from indexer.readers.assembly import LARGEST
 from indexer.records import Block, BlockKind, Box, Document, Where
 
 # The order is what stored numbers mean: append only.
 _KINDS: tuple[BlockKind, ...] = ("paragraph", "heading", "list", "table", "row", "code")
+_NUMBER = {kind: number for number, kind in enumerate(_KINDS)}
 # A workbook's largest sheet has 1,048,576 rows.
 _MOST_BLOCKS = 2_000_000
 _MOST_BOXES = 2_000_000
@@ -49,7 +51,7 @@ def document_from_json(value: object) -> Document:
                 )  # fmt: skip
             case _:
                 raise ValueError("no document")
-        _check(text.strip() != "" and bool(made.blocks), "text")
+        _check(len(text) <= LARGEST and text.strip() != "" and bool(made.blocks), "text")
         _check(made.blocks[-1].end <= len(text), "the last block")
         _check(not made.boxes or made.boxes[-1].end <= len(text), "the last box")
     except (ValueError, TypeError) as error:
@@ -61,19 +63,18 @@ def blocks_to_json(blocks: Sequence[Block]) -> list[Any]:
     """`[places, numbers]`: five numbers a block, which are its distance from the end of the block before, its length, its
     kind, the index of its place, and its row (0: the place knows).
     """
-    places: dict[Where, int] = {}
+    places: dict[tuple[Any, ...], int] = {}
     numbers: list[int] = []
     end = 0
     for block in blocks:
-        place, row = block.where, 0
+        where = block.where
         # The rows of a table share all of their place but the row.
-        if place.row is not None and place.row > 0 and place.last_row is None:
-            row = place.row
-            place = Where(place.page, place.slide, place.sheet, None, None, place.heading)
+        row = where.row if where.row and where.row > 0 and where.last_row is None else 0
+        place = (where.page, where.slide, where.sheet, None if row else where.row, where.last_row, where.heading)
         index = places.setdefault(place, len(places))
-        numbers += (block.start - end, block.end - block.start, _KINDS.index(block.kind), index, row)
+        numbers += (block.start - end, block.end - block.start, _NUMBER[block.kind], index, row)
         end = block.end
-    return [[place.as_json() for place in places], numbers]
+    return [[Where(*place).as_json() for place in places], numbers]
 
 
 def blocks_from_json(value: object) -> tuple[Block, ...]:
@@ -87,7 +88,8 @@ def blocks_from_json(value: object) -> tuple[Block, ...]:
     blocks: list[Block] = []
     end, seen, where = 0, (-1, -1), Where()
     for gap, length, kind, place, row in zip(*(numbers[column::5] for column in range(5)), strict=True):
-        _check(length > 0 and kind < len(_KINDS) and place < len(known), "a block")
+        if length < 1 or kind >= len(_KINDS) or place >= len(known):
+            raise ValueError("a block")
         if (place, row) != seen:
             seen, where = (place, row), known[place]
             if row:

@@ -32,7 +32,7 @@ WORKER = ("-m", "indexer.readers.worker")
 _PIECE = 256 * 1024
 # After so many files, or with such a part of its memory in use, a worker is replaced: libraries leak.
 _FILES_A_WORKER = 1000
-_GROWN = 0.25
+_GROWN = 0.4
 # Seconds. A process that has not come up by then never will.
 _PATIENCE = 60.0
 _HELLO = 64 * 1024
@@ -103,11 +103,11 @@ class WorkerProcess:
         self.files = 0
         self._limits = limits
         self._overran = False
-        debug = _LOG.isEnabledFor(logging.DEBUG)
+        listens = _LOG.isEnabledFor(logging.DEBUG)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", *module, str(limits.memory)], env=_environment(), cwd=os.sep,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None if debug else subprocess.DEVNULL, **_APART,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE if listens else subprocess.DEVNULL, **_APART,
             )  # fmt: skip
         except OSError as error:
             hint = "Close other programs, or read with fewer processes."
@@ -115,6 +115,11 @@ class WorkerProcess:
         assert self._process.stdin and self._process.stdout
         self._to: IO[bytes] = self._process.stdin
         self._from: IO[bytes] = self._process.stdout
+        self._listener = (
+            threading.Thread(target=_listen, args=(self._process.stderr,), daemon=True) if listens else None
+        )
+        if self._listener:
+            self._listener.start()
 
     @property
     def alive(self) -> bool:
@@ -128,8 +133,7 @@ class WorkerProcess:
                 hello, _ = wire.receive(self._from, _HELLO)
         except (EOFError, OSError, OverflowError, ReadError) as error:
             self.kill()
-            self.close()
-            ending = f"exit code {self._process.returncode}"
+            ending = f"exit code {self._process.wait()}"
             hint = "Check that Pincite and Python are wholly installed."
             raise PinciteError(f"The process that reads files does not start ({ending}).", hint) from error
         _LOG.debug("reader %d is behind: %s", self._process.pid, hello.get("walls"))
@@ -210,9 +214,18 @@ class WorkerProcess:
     def close(self) -> None:
         """Leave nothing behind of a process that was killed."""
         self._process.wait()
+        if self._listener:
+            self._listener.join()
         for pipe in (self._to, self._from):
             with suppress(OSError):
                 pipe.close()
+
+
+def _listen(pipe: IO[bytes]) -> None:
+    """Put on the log what a worker's libraries say: as data, for it may be a document's."""
+    with pipe:
+        while line := pipe.readline(_LONGEST_REASON):
+            _LOG.debug("reader: %r", line.decode("utf-8", "replace").rstrip())
 
 
 class _UnsentError(Exception):

@@ -84,7 +84,7 @@ def mixed(folder: Path) -> list[Request]:
         "prices.csv": b"Product,Price\nHydra 200,1250 EUR\n",
         "page.html": "<h1>Bonjour</h1><p>Les chats dorment sur le canapé, et la nuit tombe.".encode(),
         "empty.txt": b"",
-        "picture.png": b"\x89PNG",
+        "film.mov": b"frames",
         "broken.pdf": b"%PDF-1.7 and no more",
         "data.json": b'{"a": [1, 2]}',
         "all.zip": archive.getvalue(),
@@ -173,6 +173,17 @@ def test_requests_are_taken_as_there_is_room(tmp_path):
     assert len(taken) == 200
 
 
+def test_one_call_at_a_time(tmp_path):
+    requests = [request(tmp_path / f"{number}.txt", b"Read.") for number in range(3)]
+    with ReaderPool(1) as pool:
+        first = pool.read(requests)
+        next(first)
+        with pytest.raises(RuntimeError, match="reading already"):
+            next(pool.read(requests))
+        first.close()
+        assert outcomes(pool, *requests) == ["Read."] * 3
+
+
 def test_what_was_read_and_not_asked_for_is_bounded(tmp_path):
     """Small files that give much: while nobody asks, reading stops after the room is full."""
     requests = [request(tmp_path / f"{number}.flood", b"30000000") for number in range(8)]
@@ -180,6 +191,7 @@ def test_what_was_read_and_not_asked_for_is_bounded(tmp_path):
         found = pool.read(requests)
         next(found)
         time.sleep(1)
+        assert pool._flight is not None
         assert pool._flight._ready < 100_000_000
         assert [len(got.text) for _, got in found] == [30_000_000] * 7
 
@@ -194,7 +206,7 @@ def test_a_worker_is_replaced_after_many_files(tmp_path, monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is told by Linux alone")
 def test_a_worker_that_has_grown_is_replaced(tmp_path):
     large, small = request(tmp_path / "large.leak", b"200000000"), request(tmp_path / "small.leak", b"1")
-    with hostile(limits=Limits(memory=600_000_000)) as pool:
+    with hostile(limits=Limits(memory=400_000_000)) as pool:
         first, second, third, fourth = outcomes(pool, small, large, small, small)
     assert first == second != third == fourth
 
@@ -399,6 +411,18 @@ def test_a_worker_that_does_not_start_is_no_fault_of_the_file(tmp_path):
     ):
         outcomes(pool, request(tmp_path / "a.txt", b"x"))
     assert not isinstance(caught.value, ReadError)
+
+
+def test_what_libraries_print_is_told_when_somebody_looks_for_it(tmp_path, caplog):
+    with caplog.at_level("DEBUG", "indexer"), hostile() as pool:
+        assert (
+            outcomes(pool, request(tmp_path / "a.printing", b"x"), request(tmp_path / "b.printing", b"x"))
+            == ["read ''"] * 2
+        )
+    told = [record.getMessage() for record in caplog.records if record.name == "indexer.worker_process"]
+    assert any("is behind: [" in line and "'audit'" in line for line in told), told[:3]
+    assert any(line.startswith("reader: 'xxxx") for line in told), told[:3]
+    assert max(map(len, told)) < 2100
 
 
 # --- How it ends ---
