@@ -84,6 +84,8 @@ def header(message: Message, field: str) -> str:
 
 
 def _decoded(value: str) -> str:
+    # Folded lines are one line (RFC 5322, 2.2.3); `decode_header` would drop the space between them.
+    value = value.replace("\r", "").replace("\n", "")
     raw = value.encode("utf-8", "surrogateescape")
     if not raw.isascii():
         return _readable(raw)

@@ -271,3 +271,8 @@ def test_a_page_saved_with_its_pictures_is_read_as_the_page():
     document = read(bytes(message), "page.mhtml")
     check_document(document)
     assert (document.title, document.text) == ("Prices", "Prices\n\nTea: 4 €")
+
+
+def test_a_folded_subject_keeps_the_space_before_its_encoded_words():
+    data = "Subject: Re: TEST\n =?UTF-8?B?44OG44K5?=\n =?UTF-8?B?44OI?=\nFrom: a@example.com\n\nHello".encode()
+    assert read_eml(data, "a.eml").title == "Re: TEST テスト"
