@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from indexer.errors import PinciteError
-    from indexer.ingestion import Report, ingest, rebuild, remove
+    from indexer.ingestion import ingest, rebuild, remove
     from indexer.library import Library
+    from indexer.report import Report
     from indexer.verification import verify
 
 __all__ = ["Library", "PinciteError", "Report", "ingest", "open", "rebuild", "remove", "verify"]
-_HOMES = {"Library": "library", "PinciteError": "errors", "verify": "verification"}
+_HOMES = {"Library": "library", "Report": "report", "PinciteError": "errors", "verify": "verification"}
 
 
 def open(library: str | Path | None = None, *, create: bool = True) -> Library:

@@ -17,8 +17,8 @@ from indexer.terminal import data, json_line, plain, talk
 
 if TYPE_CHECKING:
     from indexer.config import Settings
-    from indexer.ingestion import Progress, Report
     from indexer.library import Library
+    from indexer.report import Progress, Report
 
 FAILED_SOME = 3
 
@@ -233,7 +233,8 @@ def _there(paths: Sequence[Path]) -> None:
 def _dry_run(asked: Settings, planned: Callable[[Library], Any], *, as_json: bool) -> None:
     import tempfile
 
-    from indexer.library import DATABASE, open_library
+    from indexer.catalogue import DATABASE
+    from indexer.library import open_library
 
     # Without a library yet, the plan is made against an empty one that nobody keeps.
     with tempfile.TemporaryDirectory() as empty:

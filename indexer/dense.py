@@ -85,18 +85,20 @@ def build(library: Library) -> None:
 
     with library.writing():
         generation = library.generation
-        ids, vectors = library.vectors_after(0)
-        if len(ids):
-            # Half precision, inner product on unit vectors: exact to about 1e-3 in cosine, half the bytes.
-            flat = faiss.IndexScalarQuantizer(
-                vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-            )
-            index = faiss.IndexIDMap(flat)
+        index, last = None, 0
+        for ids, vectors in library.vectors_in_parts(0):
+            if index is None:
+                # Half precision, inner product on unit vectors: exact to about 1e-3 in cosine, half the bytes.
+                fp16, product = faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+                flat = faiss.IndexScalarQuantizer(vectors.shape[1], fp16, product)
+                index = faiss.IndexIDMap(flat)
             index.add_with_ids(vectors.astype(np.float32), ids)
-            target = library.folder / f"dense.{generation}-{int(ids[-1])}.faiss"
+            last = int(ids[-1])
+        target = library.folder / f"dense.{generation}-{last}.faiss"
+        if index is not None:
             _write(index, target)
         for old in library.folder.glob("dense.*"):
-            if not len(ids) or old.name != target.name:
+            if index is None or old.name != target.name:
                 old.unlink(missing_ok=True)
 
 

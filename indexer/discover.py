@@ -14,8 +14,8 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
-from indexer.entries import Entry, FileState
-from indexer.errors import PinciteError
+from indexer.entries import Entry, Failure, FileState
+from indexer.errors import PinciteError, ReadError
 from indexer.ignore import IgnoreFiles
 from indexer.library import Library
 from indexer.readers import supported
@@ -30,7 +30,8 @@ class Candidate:
     """A file to look at: what it is called, where it is, and what the library has of it.
 
     `state` is "unchanged" when size and time of change are as they were; "changed" may still turn out to have the same
-    bytes. `problem` is why it can't even be looked at.
+    bytes, and "new" to be an old one that has moved. `short` is the name that it has where no other has it. `failure` is
+    why it could not be read before; `problem` why it can't even be looked at.
     """
 
     source: str
@@ -41,6 +42,13 @@ class Candidate:
     state: Literal["new", "changed", "unchanged"]
     known: Entry | None = None
     problem: str = ""
+    short: str = ""
+    failure: Failure | None = None
+
+    @property
+    def kind(self) -> str:
+        """How the file is read: its suffix, in lower case."""
+        return self.path.suffix.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +62,6 @@ class Plan:
     def of(self, state: str) -> list[Candidate]:
         """The candidates in that state."""
         return [candidate for candidate in self.candidates if candidate.state == state]
-
-    def as_json(self) -> dict[str, object]:
-        """What `pincite ingest --dry-run --json` prints."""
-        named = {state: [candidate.source for candidate in self.of(state)] for state in ("new", "changed", "unchanged")}
-        return {**named, "vanished": [entry.source for entry in self.vanished], "skipped": self.skipped}
 
 
 def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Plan:
@@ -74,6 +77,7 @@ def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), e
     entries = library.entries()
     known = {entry.location: entry for entry in entries}
     taken = {entry.source: entry.location for entry in entries}
+    failures = {failure.location: failure for failure in library.failures()}
     seen: dict[str, Candidate] = {}
     skipped: Counter[str] = Counter()
     for root in roots:
@@ -86,7 +90,9 @@ def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), e
                 skipped[path.suffix.lower() or path.name] += 1
                 continue
             if str(path) not in seen:
-                seen[str(path)] = _candidate(root, path, known.get(str(path)), taken)
+                seen[str(path)] = _candidate(
+                    root, path, known.get(str(path)), failures.get(_readable(str(path))), taken
+                )
     vanished = [
         entry
         for entry in entries
@@ -95,11 +101,24 @@ def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), e
     return Plan(tuple(seen.values()), tuple(vanished), dict(sorted(skipped.items())))
 
 
-def file_state(candidate: Candidate, data: bytes) -> FileState:
+def digest(path: Path) -> tuple[str, int]:
+    """SHA-256 and size of a regular file, read piece by piece. Raises ReadError."""
+    try:
+        # Not to wait for the other end of what has become a pipe since it was looked at.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ReadError("is not a regular file, but a pipe or a device", "Nothing was read from it.")
+            return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+    except OSError as error:
+        raise ReadError(f"can't be opened: {error.strerror}", "Check its permissions.") from error
+
+
+def file_state(candidate: Candidate, sha256: str, size: int) -> FileState:
     """What to record of a file whose bytes have been read."""
     recent = time.time_ns() - candidate.modified_ns < RACY_NS
-    digest = hashlib.sha256(data).hexdigest()
-    return FileState(candidate.source, candidate.location, digest, len(data), -1 if recent else candidate.modified_ns)
+    modified = -1 if recent else candidate.modified_ns
+    return FileState(candidate.source, candidate.location, sha256, size, modified, candidate.kind)
 
 
 def gone(path: Path | str) -> bool:
@@ -152,15 +171,18 @@ def _under(location: str, roots: Sequence[Path]) -> bool:
     return any(Path(location) == root or root in Path(location).parents for root in roots)
 
 
-def _candidate(root: Path, path: Path, known: Entry | None, taken: dict[str, str]) -> Candidate:
+def _candidate(
+    root: Path, path: Path, known: Entry | None, failure: Failure | None, taken: dict[str, str]
+) -> Candidate:
     source = known.source if known else _name(root, path, taken)
+    short = _name(root, path, {})
     location = _readable(str(path))
     taken[source] = location
     try:
         status = path.stat()
     except OSError as error:
         problem = f"can't be opened: {'it is a link to nothing' if path.is_symlink() else error.strerror}"
-        return Candidate(source, path, location, 0, -1, "new", known, problem)
+        return Candidate(source, path, location, 0, -1, "new", known, problem, short, failure)
     problem = "" if stat.S_ISREG(status.st_mode) else "is not a regular file, but a pipe or a device"
     if stat.S_ISDIR(status.st_mode):
         problem = "is a folder that can't be read"
@@ -169,7 +191,7 @@ def _candidate(root: Path, path: Path, known: Entry | None, taken: dict[str, str
     state: Literal["new", "changed", "unchanged"] = "changed" if known else "new"
     if known and (known.size, known.modified_ns) == (status.st_size, status.st_mtime_ns):
         state = "unchanged"
-    return Candidate(source, path, location, status.st_size, status.st_mtime_ns, state, known, problem)
+    return Candidate(source, path, location, status.st_size, status.st_mtime_ns, state, known, problem, short, failure)
 
 
 def _name(root: Path, path: Path, taken: dict[str, str]) -> str:

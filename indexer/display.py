@@ -7,9 +7,9 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from indexer.ingestion import Report
     from indexer.library import Library
     from indexer.records import Answer, Citation, Hit, Hits, Ledger, Pack, Where
+    from indexer.report import Report
 
 # One colour a part of the ledger: told apart also by those who see no red or green (Okabe & Ito 2008). What is free is a
 # veil over the page's own colour, so that it recedes in light and in dark notebooks alike.

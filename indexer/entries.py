@@ -10,7 +10,7 @@ from indexer.records import Chunk
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file as the library knows it: a document without its text."""
+    """A file as the library knows it: its document without the text. `id` is the document's, which equal files share."""
 
     id: int
     source: str
@@ -18,6 +18,7 @@ class Entry:
     sha256: str
     size: int
     modified_ns: int
+    kind: str
     media_type: str
     title: str
     language: str
@@ -43,6 +44,7 @@ class Failure:
     modified_ns: int
     reason: str
     hint: str
+    circumstances: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """One failure of `pincite status --json`."""
@@ -60,13 +62,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """What tells one state of a file from another."""
+    """What tells one state of a file from another. `kind` says how its bytes are read."""
 
     source: str
     location: str
     sha256: str
     size: int
     modified_ns: int
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,89 +2,42 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from indexer import readers
-from indexer.chunking import chunk
-from indexer.discover import Candidate, Plan, file_state, gone, plan
+from indexer.discover import Plan, digest, file_state, gone, plan
 from indexer.embedding import embedder_of
-from indexer.entries import Failure, FileState
-from indexer.errors import PinciteError, ReadError
-from indexer.languages import detect
+from indexer.errors import ReadError
+from indexer.intake import Intake
 from indexer.naming import resolve_all
+from indexer.reading import ReaderPool, Request
+from indexer.report import Progress, Report
+from indexer.sync import LARGEST, Needs, Task, needs, still_vanished
 
 if TYPE_CHECKING:
     from indexer.embedding import Embedder
     from indexer.library import Library
-    from indexer.records import Chunk, Document
 
-_LOG = logging.getLogger(__name__)
 # Chunks after which the derived indexes catch up during a long ingest, so that a search beside it stays quick.
 CATCH_UP = 5000
-# Bytes. A file larger than this is a mistake more often than a document.
-LARGEST = 512 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an ingest has come: before each file, and at the end with `name` empty."""
-
-    done: int
-    total: int
-    name: str
-    chunks: int
-
-
-@dataclass(slots=True)
-class Report:
-    """What an ingest did: names of documents by what happened to them; counts."""
-
-    added: list[str] = field(default_factory=list)
-    updated: list[str] = field(default_factory=list)
-    unchanged: int = 0
-    removed: list[str] = field(default_factory=list)
-    vanished: list[str] = field(default_factory=list)
-    failed: list[Failure] = field(default_factory=list)
-    skipped: dict[str, int] = field(default_factory=dict)
-    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    chunks: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    interrupted: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """What `pincite ingest --json` prints."""
-        return {
-            "added": self.added, "updated": self.updated, "unchanged": self.unchanged, "removed": self.removed,
-            "vanished": self.vanished, "failed": [failure.as_json() for failure in self.failed], "skipped": self.skipped,
-            "notes": {name: list(notes) for name, notes in self.notes.items()}, "chunks": self.chunks, "tokens": self.tokens,
-            "seconds": round(self.seconds, 3), "interrupted": self.interrupted,
-        }  # fmt: skip
-
-    def __repr__(self) -> str:
-        return f"Report({len(self.added)} new, {len(self.updated)} changed, {len(self.failed)} failed, {self.chunks:,} chunks)"
-
-    def _repr_html_(self) -> str:
-        from indexer import display
-
-        return display.report_html(self)
 
 
 def ingest(
     library: Library, paths: Sequence[Path | str] | Path | str, embedder: Embedder | None = None, *,
-    include: Sequence[str] = (), exclude: Sequence[str] = (), prune: bool = False, wait: float = 0.0,
+    include: Sequence[str] = (), exclude: Sequence[str] = (), prune: bool = False, retry: bool = False,
+    jobs: int | None = None, passwords: Sequence[str] = (), wait: float = 0.0,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Report:  # fmt: skip
     """Read, chunk, embed and store the files under `paths`: new ones added, changed ones replaced, the rest left.
 
-    `embedder` is the library's own when None. With `prune`, documents whose file has vanished from `paths` are removed.
-    `wait` is how long to wait for another writer, in seconds. Ctrl-C ends after the last whole document, with `interrupted` set in the report.
+    `embedder` is the library's own when None. With `prune`, documents whose file has vanished from `paths` are removed;
+    with `retry`, files that failed before are read again though they have not changed. `jobs` is how many processes read
+    (None: by the processors; 0: this one, behind no limits); `passwords` are tried on protected files. `wait` is how long
+    to wait for another writer, in seconds. Ctrl-C ends after the last whole document, with `interrupted` set in the report.
     Raises PinciteError when nothing could be done at all; a file that fails is in the report and in the library.
     """
     started = time.perf_counter()
@@ -94,14 +47,20 @@ def ingest(
         library.bind(embedder)
         planned = plan(library, named, include, exclude)
         report = Report(skipped=planned.skipped)
+        for suffix, number in planned.skipped.items():
+            report.formats[suffix].skipped = number
         try:
-            _files(library, planned, embedder, report, on_progress)
-            _settle_failures(library, planned)
-            if prune:
-                library.remove(entry.location for entry in planned.vanished)
-                report.removed = [entry.source for entry in planned.vanished]
-            else:
-                report.vanished = [entry.source for entry in planned.vanished]
+            circumstances = readers.circumstances()
+            # A password may be the right one this time.
+            needed = needs(library, planned, circumstances=circumstances, retry=retry or bool(passwords))
+            _settle(library, planned, needed, report, prune=prune)
+            intake = Intake(
+                library, embedder, report, total=len(needed.to_read), circumstances=circumstances,
+                on_progress=on_progress, on_stored=_catching_up(library),
+            )  # fmt: skip
+            with intake, ReaderPool(default_jobs() if jobs is None else jobs, passwords=passwords) as pool:
+                _read(library, pool, intake, needed.to_read, report)
+            intake.tell("")
         except KeyboardInterrupt:
             report.interrupted = True
         refresh(library)
@@ -137,88 +96,105 @@ def remove(library: Library, names: Sequence[str]) -> list[str]:
     """
     with library.writing():
         known = library.entries()
-        entries = {entry.id: entry for name in names for entry in resolve_all(known, name)}.values()
+        entries = {entry.location: entry for name in names for entry in resolve_all(known, name)}.values()
         library.remove(entry.location for entry in entries)
         refresh(library)
     return [entry.source for entry in entries]
 
 
-def _files(
-    library: Library, planned: Plan, embedder: Embedder, report: Report, on_progress: Callable[[Progress], None] | None
-) -> None:
-    work = [candidate for candidate in planned.candidates if candidate.state != "unchanged"]
-    report.unchanged = len(planned.candidates) - len(work)
-    pending = 0
-    for done, candidate in enumerate(work):
-        if on_progress:
-            on_progress(Progress(done, len(work), candidate.source, report.chunks))
-        before = report.chunks
-        _file(library, candidate, embedder, report)
-        pending += report.chunks - before
-        if pending >= CATCH_UP:
-            refresh(library)
-            pending = 0
-    if on_progress:
-        on_progress(Progress(len(work), len(work), "", report.chunks))
+def default_jobs() -> int:
+    """How many processes read when nobody says: as many as there are processors, up to four; embedding needs the rest."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, found))
 
 
-def _file(library: Library, candidate: Candidate, embedder: Embedder, report: Report) -> None:
-    """One file, in one transaction: a new version, or the reason why there is none."""
-    state = FileState(candidate.source, candidate.location, "", candidate.size, -1)
-    try:
-        data = _bytes(candidate)
-        state = file_state(candidate, data)
-        if candidate.known and candidate.known.sha256 == state.sha256:
-            library.touch(state)
-            report.unchanged += 1
-            return
-        document, chunks, texts = _prepared(data, candidate, state, embedder)
-    except ReadError as error:
-        kept = " What was read of it before is kept." if candidate.known and not state.sha256 else ""
-        hint = error.hint + kept
-        library.fail(state, error.message, hint)
-        report.failed.append(
-            Failure(state.location, state.source, state.sha256, state.size, state.modified_ns, error.message, hint)
-        )
-        return
-    library.put(state, document, chunks, embedder.embed_passages(texts))
-    (report.updated if candidate.known else report.added).append(state.source)
-    report.chunks += len(chunks)
-    report.tokens += sum(made.tokens for made in chunks)
-    if document.notes:
-        report.notes[state.source] = document.notes
+def _settle(library: Library, planned: Plan, needed: Needs, report: Report, *, prune: bool) -> None:
+    """All that needs no reader: what moved, what was only touched, what is gone, what failed before."""
+    for one in needed.placed:
+        library.place(one.state, one.document_id, instead_of=one.moved_from.location if one.moved_from else "")
+        if one.moved_from:
+            report.moved[one.state.source] = one.of
+        else:
+            report.copies[one.state.source] = one.of
+            (report.updated if one.candidate.known else report.added).append(one.state.source)
+    for task in needed.touched:
+        library.touch(task.state)
+    for candidate in (*needed.unchanged, *(task.candidate for task in needed.touched)):
+        report.unchanged += 1
+        report.formats[candidate.kind].unchanged += 1
+    for candidate in needed.failed_before:
+        if candidate.failure:
+            report.failed.append(candidate.failure)
+            report.formats[candidate.kind].failed += 1
+    _settle_failures(library, planned)
+    vanished = still_vanished(planned.vanished, needed.placed)
+    if prune:
+        library.remove(entry.location for entry in vanished)
+    (report.removed if prune else report.vanished).extend(entry.source for entry in vanished)
 
 
-def _bytes(candidate: Candidate) -> bytes:
+def _read(library: Library, pool: ReaderPool, intake: Intake, tasks: Sequence[Task], report: Report) -> None:
+    """Read the files and take them in. One that is equal to another of them is told of when that is stored."""
+    first: dict[tuple[str, str], Task] = {}
+    equal: list[Task] = []
+    reading: dict[str, Task] = {}
+
+    def requests() -> Iterator[Request]:
+        for task in tasks:
+            try:
+                looked = _looked_at(task)
+            except ReadError as error:
+                intake.add(task.state, error, updates=task.candidate.known is not None)
+                continue
+            if first.setdefault((looked.state.sha256, looked.state.kind), looked) is not looked:
+                equal.append(looked)
+                continue
+            candidate, state = looked.candidate, looked.state
+            reading[state.location] = looked
+            yield Request(candidate.path.name, candidate.path, state.sha256, state.size)
+
+    for request, outcome in pool.read(requests()):
+        task = reading.pop(str(request.path))
+        intake.add(task.state, outcome, updates=task.candidate.known is not None)
+    intake.finish()
+    for task in equal:
+        one = first[task.state.sha256, task.state.kind]
+        document_id = library.document_of(task.state.sha256, task.state.kind)
+        if document_id:
+            library.place(task.state, document_id)
+            report.copies[task.state.source] = one.state.source
+            (report.updated if task.candidate.known else report.added).append(task.state.source)
+            intake.skip()
+            continue
+        why = next(failure for failure in report.failed if failure.location == one.state.location)
+        intake.add(task.state, ReadError(why.reason, why.hint), updates=task.candidate.known is not None)
+    intake.finish()
+
+
+def _looked_at(task: Task) -> Task:
+    """The task with the hash of the file's bytes. Raises ReadError for what can't be read at all."""
+    candidate = task.candidate
     if candidate.problem:
         raise ReadError(candidate.problem, "Mend that, or --exclude it; nothing was read from it.")
     if candidate.size > LARGEST:
         raise ReadError(
             f"is too large ({candidate.size / 1e6:,.0f} MB)", f"The limit is {LARGEST // 2**20} MB: split it."
         )
-    try:
-        return candidate.path.read_bytes()
-    except OSError as error:
-        raise ReadError(f"can't be opened: {error.strerror}", "Check its permissions.") from error
+    return task if task.state.sha256 else Task(candidate, file_state(candidate, *digest(candidate.path)))
 
 
-def _prepared(
-    data: bytes, candidate: Candidate, state: FileState, embedder: Embedder
-) -> tuple[Document, list[Chunk], list[str]]:
-    """The document in a file, its chunks, and the texts to embed. Raises ReadError, also for what nobody foresaw."""
-    try:
-        document = replace(readers.read(data, candidate.path.name), source=state.source, sha256=state.sha256)
-        if not document.language:
-            document = replace(document, language=detect(document.text))
-        return document, *chunk(document, embedder)
-    except PinciteError:
-        raise
-    except Exception as error:
-        # A reader that stumbles is a bug, and still only one file's failure: the rest must go on.
-        _LOG.info("%s: the reader stumbled", candidate.path.name, exc_info=True)
-        raise ReadError(
-            f"could not be read ({type(error).__name__}: {str(error)[:120]})", "Please report it with the file."
-        ) from error
+def _catching_up(library: Library) -> Callable[[int], None]:
+    """What keeps the derived indexes from falling far behind during a long ingest."""
+    pending = 0
+
+    def stored(chunks: int) -> None:
+        nonlocal pending
+        pending += chunks
+        if pending >= CATCH_UP:
+            refresh(library)
+            pending = 0
+
+    return stored
 
 
 def _settle_failures(library: Library, planned: Plan) -> None:
@@ -228,7 +204,8 @@ def _settle_failures(library: Library, planned: Plan) -> None:
     settled = [
         location
         for location in failed
-        if gone(location) or (os.access(location, os.R_OK | os.X_OK) and Path(location).is_dir())
+        if Path(location).is_absolute()
+        and (gone(location) or (os.access(location, os.R_OK | os.X_OK) and Path(location).is_dir()))
     ]
     if settled:
         library.remove(settled)

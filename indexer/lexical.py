@@ -181,7 +181,7 @@ def _add(writer: Any, chunks: Iterable[Found]) -> int:
     for found in chunks:
         document = Document()
         document.add_integer("id", found.chunk.id)
-        text = f"{context_of(found.title, found.source, found.chunk.where.heading)}\n{found.text}"
+        text = f"{context_of(found.title, found.chunk.where.heading)}\n{found.text}"
         document.add_text(_field(languages.field(found.language)), languages.folded(text))
         writer.add_document(document)
         count += 1

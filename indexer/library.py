@@ -5,21 +5,23 @@ A commit here is *the* commit; the dense and lexical indexes are derived and cat
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer import database
-from indexer.entries import Entry, Failure, FileState, Found, Identity
+from indexer import database, wire
+from indexer.catalogue import DATABASE, Catalogue
+from indexer.entries import FileState, Identity
 from indexer.errors import LibraryError
 from indexer.lock import writer_lock
-from indexer.naming import resolve
-from indexer.records import Block, Chunk, Document, Where
+from indexer.records import Chunk, Document
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,18 +29,18 @@ if TYPE_CHECKING:
 
     from indexer.embedding import Embedder
 
-DATABASE = "library.sqlite3"
+# The generation that the running transaction will make.
+_NEXT = "(SELECT value + 1 FROM meta WHERE key = 'generation')"
 
 
-class Library:
+class Library(Catalogue):
     """An open library. `open_library` makes one; use it as a context manager, or call `close`."""
 
     def __init__(self, folder: Path, connection: sqlite3.Connection, *, writable: bool) -> None:
-        self.folder = folder
+        super().__init__(folder, connection)
         self.writable = writable
         # What others opened for this library and want to find again: its embedder, its searcher.
         self.kept: dict[str, Any] = {}
-        self._connection = connection
         self._held = 0
 
     def __enter__(self) -> Library:
@@ -58,144 +60,6 @@ class Library:
     def close(self) -> None:
         """Close the file. The library is whole at every moment, closed or not."""
         self._connection.close()
-
-    # Reading
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """See one state of the library throughout, whatever another process commits meanwhile. May be nested; write after it."""
-        if self._connection.in_transaction:
-            yield
-            return
-        self._rows("BEGIN")
-        try:
-            yield
-        finally:
-            # Nothing was written. A damaged file refuses even this, and has said so already.
-            with suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
-
-    @property
-    def generation(self) -> int:
-        """Grows by one with each commit."""
-        return int(self._meta("generation") or 0)
-
-    @property
-    def identity(self) -> Identity | None:
-        """The embedder of the vectors in it; None while it has none."""
-        value = self._meta("embedder")
-        return Identity(**json.loads(value)) if value else None
-
-    def count(self, table: str) -> int:
-        """The number of `documents`, `chunks` or `failures`."""
-        if table not in ("documents", "chunks", "failures"):
-            raise ValueError(table)
-        return int(self._rows(f"SELECT count(*) FROM {table}")[0][0])
-
-    def entries(self) -> list[Entry]:
-        """Every document, by name."""
-        rows = self._rows(
-            """SELECT id, source, location, sha256, size, modified_ns, media_type, title, language, pages,
-                      (SELECT count(*) FROM chunks WHERE document_id = documents.id), added, notes
-               FROM documents ORDER BY source"""
-        )
-        return [Entry(*(*row[:12], tuple(json.loads(row[12])))) for row in rows]
-
-    def failures(self) -> list[Failure]:
-        """Every file that could not be read, by name."""
-        names = "location, source, sha256, size, modified_ns, reason, hint"
-        return [Failure(*row) for row in self._rows(f"SELECT {names} FROM failures ORDER BY source")]
-
-    def document(self, document: int | str) -> Document:
-        """A whole document, by its id or by what a person calls it (`naming.resolve`). Raises LibraryError when there is none."""
-        document_id = document if isinstance(document, int) else resolve(self.entries(), document).id
-        rows = self._rows(
-            "SELECT text, blocks, media_type, title, language, id, source, sha256, pages, notes FROM documents WHERE id = ?",
-            (document_id,),
-        )
-        if not rows:
-            raise LibraryError(f"document {document_id} is no longer in the library.", "Search again.")
-        text, blocks, media_type, title, language, found, source, sha256, pages, notes = rows[0]
-        made = tuple(Block(start, end, kind, Where.from_json(where)) for start, end, kind, where in json.loads(blocks))
-        return Document(text, made, media_type, title, language, found, source, sha256, pages, tuple(json.loads(notes)))
-
-    def whole_text(self, document_id: int) -> str:
-        """A document's canonical text; empty when it is gone."""
-        rows = self._rows("SELECT text FROM documents WHERE id = ?", (document_id,))
-        return str(rows[0][0]) if rows else ""
-
-    def found(self, ids: Iterable[int]) -> dict[int, Found]:
-        """The chunks of these ids, with what a hit shows of them. Those that are gone are left out."""
-        return {
-            found.chunk.id: found for found in self._found("SELECT value FROM json_each(?)", (json.dumps(list(ids)),))
-        }
-
-    def chunks_after(self, chunk_id: int) -> Iterator[Found]:
-        """The chunks whose id is above this one, in order: what a derived index has not seen."""
-        yield from self._found("SELECT id FROM chunks WHERE id > ?", (chunk_id,))
-
-    def chunks_of(self, document_id: int) -> list[Found]:
-        """A document's chunks, in order."""
-        return sorted(
-            self._found("SELECT id FROM chunks WHERE document_id = ?", (document_id,)),
-            key=lambda found: found.chunk.start,
-        )
-
-    def last_chunk(self) -> int:
-        """The highest id of a living chunk; 0 when there is none."""
-        return int(self._rows("SELECT coalesce(max(id), 0) FROM chunks")[0][0])
-
-    def removed_since(self, generation: int, up_to: int) -> list[int]:
-        """Chunks removed after that generation, ids up to `up_to`: what an index of that generation must mask."""
-        rows = self._rows("SELECT chunk_id FROM removed WHERE generation > ? AND chunk_id <= ?", (generation, up_to))
-        return [row[0] for row in rows]
-
-    def languages(self) -> list[str]:
-        """The languages of the documents."""
-        return [row[0] for row in self._rows("SELECT DISTINCT language FROM documents")]
-
-    def languages_of(self, document_ids: Iterable[int]) -> dict[int, str]:
-        """The language of each of these documents."""
-        wanted = json.dumps(list(document_ids))
-        return dict(
-            self._rows("SELECT id, language FROM documents WHERE id IN (SELECT value FROM json_each(?))", (wanted,))
-        )
-
-    def languages_of_chunks(self, ids: Iterable[int]) -> dict[int, str]:
-        """The language of each of these chunks' documents; those that are gone are left out."""
-        rows = self._rows(
-            """SELECT chunks.id, language FROM chunks JOIN documents ON documents.id = document_id
-               WHERE chunks.id IN (SELECT value FROM json_each(?))""",
-            (json.dumps(list(ids)),),
-        )
-        return dict(rows)
-
-    def vectors_after(self, chunk_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float16]]:
-        """Ids, int64 [n], and vectors, float16 [n, dimension], of the chunks above this id, in order."""
-        import numpy as np
-
-        rows = self._rows("SELECT chunk_id, vector FROM vectors WHERE chunk_id > ? ORDER BY chunk_id", (chunk_id,))
-        ids = np.array([row[0] for row in rows], np.int64)
-        dimension = self.identity.dimension if self.identity else 0
-        joined = np.frombuffer(b"".join(row[1] for row in rows), "<f2")
-        return ids, joined.reshape(len(rows), dimension if rows else 0)
-
-    def check(self) -> list[str]:
-        """What is wrong with the file: nothing, one hopes. Reads all of it."""
-        problems = [str(row[0]) for row in self._rows("PRAGMA integrity_check(5)") if row[0] != "ok"]
-        problems += [f"a broken reference in {row[0]}" for row in self._rows("PRAGMA foreign_key_check")]
-        missing = self._rows("SELECT count(*) FROM chunks WHERE id NOT IN (SELECT chunk_id FROM vectors)")[0][0]
-        if missing:
-            problems.append(f"{missing} chunks without a vector")
-        if self.identity:
-            wrong = self._rows(
-                "SELECT count(*) FROM vectors WHERE length(vector) != ?", (2 * self.identity.dimension,)
-            )[0][0]
-            if wrong:
-                problems.append(f"{wrong} vectors of a wrong length")
-        return problems
-
-    # Writing
 
     @contextmanager
     def writing(self, wait: float = 0.0) -> Iterator[None]:
@@ -236,34 +100,66 @@ class Library:
         )
 
     def put(
-        self, state: FileState, document: Document, chunks: Sequence[Chunk], vectors: npt.NDArray[np.float32]
-    ) -> int:
-        """Add a document, or replace the one at its location, in one transaction. Returns its id.
+        self, state: FileState, document: Document, chunks: Sequence[Chunk], texts: Sequence[str],
+        vectors: npt.NDArray[np.float32] | npt.NDArray[np.float16],
+    ) -> int:  # fmt: skip
+        """Add a file's document, or replace what the file said before, in one transaction. Returns the document's id.
 
-        `vectors` are float32 [len(chunks), dimension], unit length.
+        `texts` are what was embedded of each chunk, `vectors` are [len(chunks), dimension], unit length. Chunks whose
+        text was in the file before keep their id.
         """
-        if len(chunks) != len(vectors):
-            raise ValueError(f"{len(chunks)} chunks with {len(vectors)} vectors")
-        blocks = json.dumps([[b.start, b.end, b.kind, b.where.as_json()] for b in document.blocks], ensure_ascii=False)
+        if not len(chunks) == len(vectors) == len(texts):
+            raise ValueError(f"{len(chunks)} chunks with {len(texts)} texts and {len(vectors)} vectors")
+        keys = text_keys(document, chunks, texts)
+        same = self.document_of(state.sha256, state.kind)
+        if same and self.locations_of(same) != [state.location]:
+            self.place(state, same)
+            return same
         with self._commit() as run:
-            self._drop(run, state.location)
-            run("DELETE FROM failures WHERE location = ?", (state.location,))
-            document_id = run(
-                """INSERT INTO documents (source, location, sha256, size, modified_ns, media_type, title, language, pages,
-                                          notes, text, blocks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-                (state.source, state.location, state.sha256, state.size, state.modified_ns, document.media_type,
-                 document.title, document.language, document.pages, json.dumps(document.notes), document.text, blocks),
-            ).lastrowid  # fmt: skip
-            for chunk, vector in zip(chunks, vectors.astype("<f2"), strict=True):
+            old = self._alone_at(run, state.location)
+            spare: dict[bytes, list[int]] = defaultdict(list)
+            # Another language means other analyzers: then nothing of the old chunks stays in the lexical index.
+            if (
+                old
+                and run("SELECT 1 FROM documents WHERE id = ? AND language = ?", (old, document.language)).fetchone()
+            ):
+                for key, chunk_id in run(
+                    "SELECT key, id FROM chunks WHERE document_id = ? ORDER BY start DESC", (old,)
+                ):
+                    spare[key].append(chunk_id)
+            if not old:
+                self._drop(run, state.location)
+            document_id = _write_document(run, old, state, document)
+            self._place(run, state, document_id)
+            for chunk, key, vector in zip(chunks, keys, vectors.astype("<f2"), strict=True):
                 where = json.dumps(chunk.where.as_json(), ensure_ascii=False)
+                place = (chunk.start, chunk.end, where, chunk.tokens)
+                if spare[key]:
+                    sql = (
+                        'UPDATE chunks SET start = ?, "end" = ?, "where" = ?, tokens = ?, document_id = ? WHERE id = ?'
+                    )
+                    run(sql, (*place, document_id, spare[key].pop()))
+                    continue
                 chunk_id = run(
-                    'INSERT INTO chunks (document_id, start, "end", "where", tokens) VALUES (?, ?, ?, ?, ?)',
-                    (document_id, chunk.start, chunk.end, where, chunk.tokens),
+                    'INSERT INTO chunks (start, "end", "where", tokens, document_id, key) VALUES (?, ?, ?, ?, ?, ?)',
+                    (*place, document_id, key),
                 ).lastrowid
                 run("INSERT INTO vectors VALUES (?, ?)", (chunk_id, vector.tobytes()))
-        return int(document_id or 0)
+            if old:
+                self._drop_document(run, old)
+        return document_id
 
-    def fail(self, state: FileState, reason: str, hint: str) -> None:
+    def place(self, state: FileState, document_id: int, *, instead_of: str = "") -> None:
+        """Record that a file says what this document says; with `instead_of`, the location that it has moved from."""
+        with self._commit() as run:
+            before = run("SELECT document_id FROM files WHERE location = ?", (state.location,)).fetchone()
+            if before and before[0] != document_id:
+                self._drop(run, state.location)
+            if instead_of:
+                run("DELETE FROM files WHERE location = ? AND document_id = ?", (instead_of, document_id))
+            self._place(run, state, document_id)
+
+    def fail(self, state: FileState, reason: str, hint: str, circumstances: str = "") -> None:
         """Record that a file could not be read.
 
         An older version of it that was read goes: it is no longer what the file says. But it stays when `state.sha256` is
@@ -273,18 +169,31 @@ class Library:
             if state.sha256:
                 self._drop(run, state.location)
             run(
-                "INSERT OR REPLACE INTO failures (location, source, sha256, size, modified_ns, reason, hint) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (state.location, state.source, state.sha256, state.size, state.modified_ns, reason, hint),
+                """INSERT OR REPLACE INTO failures (location, source, sha256, size, modified_ns, reason, hint, circumstances)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+                (
+                    state.location,
+                    state.source,
+                    state.sha256,
+                    state.size,
+                    state.modified_ns,
+                    reason,
+                    hint,
+                    circumstances,
+                ),
             )
 
     def touch(self, state: FileState) -> None:
         """Record a new time of change for a file whose bytes are the same; that it could not be opened is over."""
         with self._commit() as run:
-            run("UPDATE documents SET modified_ns = ? WHERE location = ?", (state.modified_ns, state.location))
+            run("UPDATE files SET modified_ns = ? WHERE location = ?", (state.modified_ns, state.location))
             run("DELETE FROM failures WHERE location = ?", (state.location,))
 
     def remove(self, locations: Iterable[str]) -> int:
-        """Remove what was read from these locations, failures too, in one transaction. Returns how many documents went."""
+        """Remove what was read from these locations, failures too, in one transaction. Returns how many files went.
+
+        A document goes with the last of its files.
+        """
         gone = 0
         with self._commit() as run:
             for location in locations:
@@ -316,38 +225,58 @@ class Library:
             except sqlite3.Error as error:
                 raise database.told(self.folder / DATABASE, error) from error
 
-    def _drop(self, run: Any, location: str) -> int:
-        run(
-            """INSERT INTO removed SELECT chunks.id, (SELECT value + 1 FROM meta WHERE key = 'generation') FROM chunks
-               JOIN documents ON documents.id = document_id WHERE location = ?""",
+    def _alone_at(self, run: Any, location: str) -> int | None:
+        """The document that this location has to itself."""
+        row = run(
+            """SELECT document_id FROM files AS mine WHERE location = ?
+               AND NOT EXISTS (SELECT 1 FROM files WHERE document_id = mine.document_id AND location != mine.location)""",
             (location,),
+        ).fetchone()
+        return int(row[0]) if row else None
+
+    def _place(self, run: Any, state: FileState, document_id: int) -> None:
+        run("DELETE FROM failures WHERE location = ?", (state.location,))
+        run(
+            "INSERT OR REPLACE INTO files (location, source, document_id, size, modified_ns) VALUES (?, ?, ?, ?, ?)",
+            (state.location, state.source, document_id, state.size, state.modified_ns),
         )
-        return int(run("DELETE FROM documents WHERE location = ?", (location,)).rowcount)
 
-    def _found(self, ids: str, values: tuple[Any, ...]) -> Iterator[Found]:
-        rows = self._rows(
-            f"""SELECT chunks.id, document_id, start, "end", "where", tokens, source, title, language
-                FROM chunks JOIN documents ON documents.id = document_id WHERE chunks.id IN ({ids}) ORDER BY chunks.id""",
-            values,
-        )
-        # SQL's substr would walk each text from its beginning for each of its chunks, which stand together here.
-        at, text = 0, ""
-        for chunk_id, document_id, start, end, where, tokens, source, title, language in rows:
-            if document_id != at:
-                at, text = document_id, self.whole_text(document_id)
-            if text:  # another process may have removed it meanwhile
-                chunk = Chunk(start, end, Where.from_json(json.loads(where)), tokens, document_id, chunk_id)
-                yield Found(chunk, source, title, text[start:end], language)
+    def _drop(self, run: Any, location: str) -> int:
+        alone = self._alone_at(run, location)
+        gone = int(run("DELETE FROM files WHERE location = ?", (location,)).rowcount)
+        if alone:
+            self._drop_document(run, alone)
+        return gone
 
-    def _meta(self, key: str) -> str | None:
-        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
-        return str(rows[0][0]) if rows else None
+    def _drop_document(self, run: Any, document_id: int) -> None:
+        run(f"INSERT INTO removed SELECT id, {_NEXT} FROM chunks WHERE document_id = ?", (document_id,))
+        run("DELETE FROM documents WHERE id = ?", (document_id,))
 
-    def _rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        try:
-            return self._connection.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise database.told(self.folder / DATABASE, error) from error
+
+def text_keys(document: Document, chunks: Sequence[Chunk], texts: Sequence[str]) -> list[bytes]:
+    """What tells the text of one chunk from another's, 16 bytes each: all that is embedded and indexed of it."""
+    return [
+        hashlib.blake2b(
+            json.dumps([document.title, chunk.where.heading, text]).encode(), digest_size=16
+        ).digest()
+        for chunk, text in zip(chunks, texts, strict=True)
+    ]  # fmt: skip
+
+
+def _write_document(run: Any, old: int | None, state: FileState, document: Document) -> int:
+    """Insert the document beside the old one, whose chunks it may take over."""
+    if old:
+        # The same bytes read anew, by a better reader: there can't be two of them.
+        run("UPDATE documents SET sha256 = '' WHERE id = ? AND sha256 = ?", (old, state.sha256))
+    blocks, boxes = (json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+                     for value in (wire.blocks_to_json(document.blocks), wire.boxes_to_json(document.boxes)))  # fmt: skip
+    made = run(
+        """INSERT INTO documents (sha256, kind, media_type, title, language, pages, notes, text, blocks, boxes)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (state.sha256, state.kind, document.media_type, document.title, document.language, document.pages,
+         json.dumps(document.notes), document.text, blocks, boxes),
+    )  # fmt: skip
+    return int(made.lastrowid)
 
 
 def open_library(folder: Path, *, create: bool = False) -> Library:

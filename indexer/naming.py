@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from indexer.entries import Entry
 from indexer.errors import LibraryError
@@ -27,6 +28,12 @@ def resolve_all(entries: Sequence[Entry], name: str) -> list[Entry]:
     """As `resolve`; the name of a folder means every document in it."""
     inside = _in_folder(entries, name)
     return inside if inside and not _named(entries, name) else [resolve(entries, name)]
+
+
+def title_from_name(name: str) -> str:
+    """The name of a file as words: `travel_policy-2024.pdf` is "travel policy 2024"."""
+    stem = PurePath(name.replace("\\", "/")).stem
+    return " ".join(re.sub(r"[_\s]+|(?<=\w)-(?=\w)", " ", stem).split()) or name
 
 
 def _named(entries: Sequence[Entry], name: str) -> list[Entry]:

@@ -10,23 +10,32 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     INSERT INTO meta VALUES ('generation', '0');
 
+    -- What the bytes of a file say, read once however many files have these bytes.
     CREATE TABLE documents (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
-        source TEXT NOT NULL UNIQUE,      -- the name that people see and type
-        location TEXT NOT NULL UNIQUE,    -- absolute path or URI
-        sha256 TEXT NOT NULL,             -- of the file's bytes
-        size INTEGER NOT NULL,
-        modified_ns INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,             -- of the bytes
+        kind TEXT NOT NULL,               -- how they were read: the suffix of the file's name, or a source's
         media_type TEXT NOT NULL,
-        title TEXT NOT NULL,
+        title TEXT NOT NULL,              -- as the content has it; empty when it has none
         language TEXT NOT NULL,
         pages INTEGER NOT NULL,
         notes TEXT NOT NULL,              -- JSON list
-        added TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
         -- Last, for they are long: SQLite reads through a row to get at what stands behind them.
         text TEXT NOT NULL,
-        blocks TEXT NOT NULL              -- JSON list of [start, end, kind, where]
+        blocks TEXT NOT NULL,             -- JSON, as indexer.wire has it
+        boxes TEXT NOT NULL,              -- JSON, as indexer.wire has it
+        UNIQUE (sha256, kind)
     );
+
+    CREATE TABLE files (
+        location TEXT PRIMARY KEY,        -- absolute path or URI
+        source TEXT NOT NULL UNIQUE,      -- the name that people see and type
+        document_id INTEGER NOT NULL REFERENCES documents (id),
+        size INTEGER NOT NULL,
+        modified_ns INTEGER NOT NULL,
+        added TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+    ) WITHOUT ROWID;
+    CREATE INDEX files_by_document ON files (document_id, source);
 
     -- AUTOINCREMENT: an id is never given twice, so a derived index can't take a new chunk for an old one.
     CREATE TABLE chunks (
@@ -35,9 +44,11 @@ MIGRATIONS: tuple[str, ...] = (
         start INTEGER NOT NULL,           -- code points into documents.text
         "end" INTEGER NOT NULL,
         "where" TEXT NOT NULL,            -- JSON
-        tokens INTEGER NOT NULL
+        tokens INTEGER NOT NULL,
+        key BLOB NOT NULL                 -- hash of all that was embedded and indexed of it
     );
     CREATE INDEX chunks_by_document ON chunks (document_id, start);
+    CREATE INDEX chunks_by_key ON chunks (key);
 
     -- Apart from chunks, whose rows are read far more often. float16, little endian, unit length.
     CREATE TABLE vectors (
@@ -57,6 +68,7 @@ MIGRATIONS: tuple[str, ...] = (
         modified_ns INTEGER NOT NULL,
         reason TEXT NOT NULL,
         hint TEXT NOT NULL,
+        circumstances TEXT NOT NULL,      -- what the reader could do then: tried again when it can do more
         at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
     ) WITHOUT ROWID;
     """,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from indexer.embedding import embedder_of
 from indexer.errors import PinciteError
+from indexer.naming import title_from_name
 from indexer.records import Hit, Hits
 
 if TYPE_CHECKING:
@@ -66,7 +67,15 @@ class Searcher:
         best = sorted(fused, key=lambda i: (-fused[i], i))[:k]
         found = self.library.found(best)  # the texts of the best only: candidates are many, and documents long
         return tuple(
-            Hit(found[i].chunk, found[i].source, found[i].title, found[i].text, fused[i], ranks[i], scores[i])
+            Hit(
+                found[i].chunk,
+                found[i].source,
+                found[i].title or title_from_name(found[i].source),
+                found[i].text,
+                fused[i],
+                ranks[i],
+                scores[i],
+            )
             for i in best
             if i in found
         )

@@ -17,7 +17,7 @@ LONGEST_MODULE, LONGEST_FUNCTION = 400, 60
 ROOMS = {
     "faiss": {"indexer.dense"},
     "tantivy": {"indexer.lexical", "indexer.languages"},
-    "sqlite3": {"indexer.library", "indexer.database"},
+    "sqlite3": {"indexer.library", "indexer.catalogue", "indexer.database"},
     "llama_index": {"query.llm", "query.providers"},
 }
 

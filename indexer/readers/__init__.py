@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Protocol
 
 from indexer.errors import ReadError
+from indexer.readers import ocr
 from indexer.readers.nesting import nested
 from indexer.records import Document
 
@@ -18,13 +19,15 @@ class Reader(Protocol):
     """Turns the bytes of one file into a Document."""
 
     def __call__(self, data: bytes, name: str) -> Document:
-        """Read `data`; `name` is the file's name, for a title when the content has none.
+        """Read `data`; `name` is for a title when the content has none, and may be empty.
 
         Raises ReadError when the bytes are not what they should be, or hold no text.
         """
         ...
 
 
+# Raised when readers have learnt to read what they refused before.
+VERSION = 1
 # suffix → module:function. Optional packages are named in the module that needs them.
 READERS: dict[str, str] = {
     ".md": "indexer.readers.text:read_markdown",
@@ -65,6 +68,9 @@ READERS: dict[str, str] = {
     ".jsonl": "indexer.readers.structured:read_jsonl",
     ".ndjson": "indexer.readers.structured:read_jsonl",
 }
+# Read where the package for OCR is there, and left alone where it isn't.
+PICTURES = frozenset(".bmp .jpeg .jpg .png .tif .tiff .webp".split())
+READERS |= dict.fromkeys(PICTURES, "indexer.readers.image:read_image")
 # Source code, scripts and settings.
 CODE = frozenset(
     """
@@ -88,13 +94,12 @@ READERS |= {
 
 def supported(name: str) -> bool:
     """Whether a file of this name has a reader."""
-    return PurePath(name).suffix.lower() in READERS
+    suffix = PurePath(name).suffix.lower()
+    return suffix in READERS and (suffix not in PICTURES or ocr.available())
 
 
 def circumstances() -> str:
     """What the readers can do here: when that changes, files that could not be read are tried again."""
-    from indexer.readers import ocr
-
     return f"readers {VERSION}{', ocr' if ocr.available() else ''}"
 
 
@@ -115,4 +120,5 @@ def read(data: bytes, name: str) -> Document:
     module, function = target.split(":")
     reader: Reader = getattr(import_module(module), function)
     with nested():
-        return reader(data, name)
+        # The name stays behind: what is read of a file depends on its bytes alone, so that one that moves keeps its chunks.
+        return reader(data, "")

@@ -10,10 +10,12 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 
 from indexer.errors import ReadError
+from indexer.naming import title_from_name
 from indexer.readers.assembly import Assembly, one_line
 from indexer.readers.nesting import Nest, nested
 from indexer.readers.package import DAMAGE, reason, refuse_bomb
-from indexer.readers.titles import title_from_name
+from indexer.readers.passwords import HINT, LOCKED
+from indexer.readers.protected_zip import is_protected, member_unlocked
 from indexer.records import Document
 
 ZIP = "application/zip"
@@ -33,8 +35,6 @@ def read_zip(data: bytes, name: str) -> Document:
     assembly = Assembly(ZIP, title=title_from_name(name))
     with nested(archive_of=len(data)) as nest, _opened(data) as archive:
         members = [member for member in archive.infolist() if not member.is_dir() and not _is_clutter(member)]
-        if members and all(member.flag_bits & 1 for member in members):
-            raise ReadError("is protected by a password", "Unpack it and ingest the folder.")
         kinds: Counter[str] = Counter()
         for member in members[:_MOST_MEMBERS]:
             _add(assembly, archive, member, nest, kinds)
@@ -46,6 +46,8 @@ def read_zip(data: bytes, name: str) -> Document:
     if len(assembly.notes) > _MOST_NOTES:
         assembly.notes[_MOST_NOTES:] = [f"{len(assembly.notes) - _MOST_NOTES} more notes on its files"]
     if not assembly.text_length:
+        if sum(kinds.values()) < len(members) and all(is_protected(member) for member in members):
+            raise ReadError(LOCKED, HINT)
         raise ReadError(
             "holds no file that gives text", assembly.notes[0] if assembly.notes else "There is nothing in it."
         )
@@ -74,8 +76,6 @@ def _add(
         assembly.notes.append(f"{name}: not read, is a link")
     elif not supported(own):
         kinds[PurePosixPath(own).suffix.lower() or "without a suffix"] += 1
-    elif member.flag_bits & 1:
-        assembly.notes.append(f"{name}: not read, is protected by a password")
     else:
         try:
             document = read(_content(archive, member, nest), own)
@@ -91,7 +91,7 @@ def _add(
 def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, nest: Nest) -> bytes:
     nest.unpack(member.file_size)
     try:
-        return archive.read(member)
+        return member_unlocked(archive, member) if is_protected(member) else archive.read(member)
     except DAMAGE as error:
         raise ReadError(f"is damaged ({reason(error)})", "Pack it again, or ask for a new copy.") from error
 

@@ -63,6 +63,8 @@ class Assembly:
     pages: int = 0
     notes: list[str] = field(default_factory=list)
     headings: list[tuple[int, str]] = field(default_factory=list)
+    # Whether the first heading is a title for want of a better one; that of a workbook is the name of a sheet.
+    titled_by_heading: bool = True
     _parts: list[str] = field(default_factory=list)
     _blocks: list[Block] = field(default_factory=list)
     _boxes: list[Box] = field(default_factory=list)
@@ -182,7 +184,9 @@ class Assembly:
         """The finished document. Raises ReadError when nothing in it can be read."""
         if not self._blocks:
             raise ReadError("has no text in it", self.notes[0] if self.notes else "Nothing to index.")
-        title = one_line(self.title) or next((self.text_of(b) for b in self._blocks if b.kind == "heading"), "")
+        title = one_line(self.title)
+        if not title and self.titled_by_heading:
+            title = next((self.text_of(b) for b in self._blocks if b.kind == "heading"), "")
         return Document(
             text="".join(self._parts), blocks=tuple(self._blocks), media_type=self.media_type, title=title[:200].strip(),
             language=self.language, pages=self.pages, notes=tuple(self.notes), boxes=tuple(self._boxes),

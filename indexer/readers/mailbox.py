@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from indexer.errors import ReadError
+from indexer.naming import title_from_name
 from indexer.readers.assembly import Assembly
 from indexer.readers.mail import add_mail, header, parsed
-from indexer.readers.titles import title_from_name
 from indexer.records import Document
 
 MBOX = "application/mbox"

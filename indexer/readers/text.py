@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from indexer.naming import title_from_name
 from indexer.readers.assembly import Assembly, clean
 from indexer.readers.decoding import decode
-from indexer.readers.titles import title_from_name
 from indexer.records import Document
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
 
+from indexer.naming import title_from_name
 from indexer.readers.assembly import Assembly, one_line
 
 # What programs write into the title of a file when nobody gave it one.
@@ -28,14 +28,9 @@ def meaningful_title(stated: str) -> str:
     return title
 
 
-def title_from_name(name: str) -> str:
-    """The name of a file as words: `travel_policy-2024.pdf` is "travel policy 2024"."""
-    stem = PurePath(name.replace("\\", "/")).stem
-    return " ".join(re.sub(r"[_\s]+|(?<=\w)-(?=\w)", " ", stem).split()) or name
-
-
 def settle_title(assembly: Assembly, stated: str, name: str, *, by_heading: bool = True) -> None:
     """Set the title of a document whose blocks are all there; `by_heading` says whether its first heading will do."""
     assembly.title = meaningful_title(stated)
     if not assembly.title and not (by_heading and assembly.headings):
         assembly.title = title_from_name(name)
+        assembly.titled_by_heading = by_heading

@@ -33,7 +33,10 @@ class Book:
 
 def book(source: str, text: str, language: str = "en", embedder: HashEmbedder = EMBEDDER) -> Book:
     document = replace(
-        read_markdown(text.encode(), Path(source).name), source=source, language=language, sha256=f"{hash(text):x}"
+        read_markdown(text.encode(), Path(source).name),
+        source=source,
+        language=language,
+        sha256=f"{hash((source, text)):x}",
     )
     chunks, texts = chunk(document, embedder)
     return Book(document, chunks, texts, embedder.embed_passages(texts))
@@ -45,12 +48,14 @@ def state(made: Book) -> FileState:
 
 
 def put(library: Library, made: Book) -> Book:
-    """Store it; its chunks' ids as the library gave them."""
+    """Store it; its chunks' ids as the library gave them: new ones, or those that the same texts had at its place."""
+    ids = {entry.source: entry.id for entry in library.entries()}
+    before = {one.chunk.id for one in library.chunks_of(ids.get(made.document.source, 0))}
     last = library.last_chunk()
-    document_id = library.put(state(made), made.document, made.chunks, made.vectors)
+    document_id = library.put(state(made), made.document, made.chunks, made.texts, made.vectors)
     found = library.chunks_of(document_id)
     made.ids = [one.chunk.id for one in found]
-    assert all(chunk_id > last for chunk_id in made.ids), (made.ids, last)
+    assert all(chunk_id > last or chunk_id in before for chunk_id in made.ids), (made.ids, last, before)
     return made
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from indexer import display
 from indexer.entries import Failure
-from indexer.ingestion import Report
 from indexer.records import Answer, Chunk, Citation, Hit, Hits, Ledger, LeftOut, Pack, Passage, Where
+from indexer.report import Report
 
 EVIL = """<script>alert("x")</script><img src=http://h onerror='a'>&amp; "quoted" </blockquote>"""
 WHERE = Where(page=8, heading=(EVIL, "5.1 How much"))

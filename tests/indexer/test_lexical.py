@@ -144,9 +144,7 @@ def _terms(library: Library) -> dict[int, list[str]]:
     from indexer.embedding import context_of
 
     return {
-        found.chunk.id: question_terms(
-            f"{context_of(found.title, found.source, found.chunk.where.heading)}\n{found.text}"
-        )
+        found.chunk.id: question_terms(f"{context_of(found.title, found.chunk.where.heading)}\n{found.text}")
         for found in library.chunks_after(0)
     }
 

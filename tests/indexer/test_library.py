@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,8 +71,17 @@ class Model:
         self.generation = now
 
     def _put(self, name: str, text: str) -> bool:
+        before = self.books.get(name)
         made = put(self.library, book(f"{name}.md", text))
-        assert not set(made.ids) & self.used, "an id was given twice"
+        old = set(before.ids) if before else set()
+        assert not (set(made.ids) - old) & self.used, "an id was given twice"
+        # Texts that were in it before keep their chunks, each as often as it was there.
+        same = (
+            Counter(before.texts) & Counter(made.texts)
+            if before and before.document.title == made.document.title
+            else Counter()
+        )
+        assert len(set(made.ids) & old) == same.total(), (made.ids, old, made.texts)
         self.used |= set(made.ids)
         self.books[name] = made
         self.failed.discard(name)
@@ -166,8 +176,8 @@ def test_a_failed_put_changes_nothing(tmp_path: Path) -> None:
     library = library_at(tmp_path / "library", book("a.md", "One."))
     before = (library.generation, [entry.sha256 for entry in library.entries()])
     made = book("a.md", TEXTS[2])
-    with pytest.raises(ValueError, match="5 chunks with 4 vectors"):
-        library.put(state(made), made.document, made.chunks, made.vectors[:-1])
+    with pytest.raises(ValueError, match="5 chunks with 5 texts and 4 vectors"):
+        library.put(state(made), made.document, made.chunks, made.texts, made.vectors[:-1])
     assert (library.generation, [entry.sha256 for entry in library.entries()]) == before
     assert verify(library) == []
 
@@ -187,7 +197,7 @@ def test_a_long_document_is_read_in_time_linear_in_its_length(tmp_path: Path) ->
     made.document = replace(made.document, text=sentence * count)
     made.chunks = [replace(made.chunks[0], start=n * size, end=(n + 1) * size) for n in range(count)]
     made.vectors = np.repeat(made.vectors, count, axis=0)
-    library.put(state(made), made.document, made.chunks, made.vectors)
+    library.put(state(made), made.document, made.chunks, made.texts * count, made.vectors)
     started = time.perf_counter()
     assert [found.text for found in library.chunks_after(0)] == [sentence] * count
     assert time.perf_counter() - started < 5, "two megabytes are read in a fraction of a second, if each is read once"

@@ -37,7 +37,11 @@ def store(library: Library, text: str) -> None:
     document = replace(read_markdown(text.encode(), "leave.md"), source="leave.md", language="en")
     chunks, texts = chunk(document, EMBEDDER)
     library.put(
-        FileState("leave.md", "/shelf/leave.md", "0", len(text), 1), document, chunks, EMBEDDER.embed_passages(texts)
+        FileState("leave.md", "/shelf/leave.md", "0", len(text), 1),
+        document,
+        chunks,
+        texts,
+        EMBEDDER.embed_passages(texts),
     )
     refresh(library)
 

@@ -39,6 +39,7 @@ def store(library: Library, name: str, language: str, text: str) -> None:
         FileState(name, f"/shelf/{name}", f"{hash(text):x}", len(text), 1),
         document,
         chunks,
+        texts,
         EMBEDDER.embed_passages(texts),
     )
 

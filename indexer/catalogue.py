@@ -1,0 +1,246 @@
+"""What is in a library: every way of reading its SQLite file. The SQL that reads stands here, what writes in `library.py`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexer import database, wire
+from indexer.entries import Entry, Failure, Found, Identity
+from indexer.errors import LibraryError
+from indexer.naming import resolve, title_from_name
+from indexer.records import Box, Chunk, Document, Where
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+DATABASE = "library.sqlite3"
+# Vectors that are held in memory at a time.
+PART = 4096
+# The name of a document: that of the first of its files.
+_SOURCE = "(SELECT min(source) FROM files WHERE document_id = documents.id)"
+
+
+class Catalogue:
+    """A library as its readers see it. Many may read while one writes."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self._connection = connection
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See one state of the library throughout, whatever another process commits meanwhile. May be nested; write after it."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self._rows("BEGIN")
+        try:
+            yield
+        finally:
+            # Nothing was written. A damaged file refuses even this, and has said so already.
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+
+    @property
+    def generation(self) -> int:
+        """Grows by one with each commit."""
+        return int(self._meta("generation") or 0)
+
+    @property
+    def identity(self) -> Identity | None:
+        """The embedder of the vectors in it; None while it has none."""
+        value = self._meta("embedder")
+        return Identity(**json.loads(value)) if value else None
+
+    def count(self, table: str) -> int:
+        """The number of `documents`, `files` (equal ones are one document), `chunks` or `failures`."""
+        if table not in ("documents", "files", "chunks", "failures"):
+            raise ValueError(table)
+        return int(self._rows(f"SELECT count(*) FROM {table}")[0][0])
+
+    def entries(self) -> list[Entry]:
+        """Every file that was read, by name. Equal ones share their document."""
+        rows = self._rows(
+            """SELECT document_id, source, location, sha256, size, modified_ns, kind, media_type, title, language, pages,
+                      (SELECT count(*) FROM chunks WHERE chunks.document_id = documents.id), added, notes
+               FROM files JOIN documents ON documents.id = document_id ORDER BY source"""
+        )
+        return [
+            Entry(*(*row[:8], row[8] or title_from_name(row[1]), *row[9:13], tuple(json.loads(row[13]))))
+            for row in rows
+        ]
+
+    def failures(self) -> list[Failure]:
+        """Every file that could not be read, by name."""
+        names = "location, source, sha256, size, modified_ns, reason, hint, circumstances"
+        return [Failure(*row) for row in self._rows(f"SELECT {names} FROM failures ORDER BY source")]
+
+    def document(self, document: int | str) -> Document:
+        """A whole document but its boxes, by its id or by what a person calls it (`naming.resolve`).
+
+        Raises LibraryError when there is none.
+        """
+        document_id = document if isinstance(document, int) else resolve(self.entries(), document).id
+        rows = self._rows(
+            f"""SELECT text, blocks, media_type, title, language, {_SOURCE}, sha256, pages, notes FROM documents
+                WHERE id = ?""",
+            (document_id,),
+        )
+        if not rows:
+            raise LibraryError(f"document {document_id} is no longer in the library.", "Search again.")
+        text, blocks, media_type, title, language, source, sha256, pages, notes = rows[0]
+        return Document(
+            text, wire.blocks_from_json(json.loads(blocks)), media_type, title or title_from_name(source), language,
+            document_id, source, sha256, pages, tuple(json.loads(notes)),
+        )  # fmt: skip
+
+    def boxes(self, document_id: int) -> tuple[Box, ...]:
+        """Where a document's text is printed on its pages; nothing when its format has no pages, or it is gone."""
+        rows = self._rows("SELECT boxes FROM documents WHERE id = ?", (document_id,))
+        return wire.boxes_from_json(json.loads(rows[0][0])) if rows else ()
+
+    def document_of(self, sha256: str, kind: str) -> int | None:
+        """The document that was made of these bytes by readers of this kind."""
+        rows = self._rows("SELECT id FROM documents WHERE sha256 = ? AND kind = ?", (sha256, kind))
+        return int(rows[0][0]) if rows else None
+
+    def locations_of(self, document_id: int) -> list[str]:
+        """Where the files of a document are, by name."""
+        rows = self._rows("SELECT location FROM files WHERE document_id = ? ORDER BY source", (document_id,))
+        return [row[0] for row in rows]
+
+    def whole_text(self, document_id: int) -> str:
+        """A document's canonical text; empty when it is gone."""
+        rows = self._rows("SELECT text FROM documents WHERE id = ?", (document_id,))
+        return str(rows[0][0]) if rows else ""
+
+    def found(self, ids: Iterable[int]) -> dict[int, Found]:
+        """The chunks of these ids, with what a hit shows of them. Those that are gone are left out."""
+        return {
+            found.chunk.id: found for found in self._found("SELECT value FROM json_each(?)", (json.dumps(list(ids)),))
+        }
+
+    def chunks_after(self, chunk_id: int) -> Iterator[Found]:
+        """The chunks whose id is above this one, in order: what a derived index has not seen."""
+        yield from self._found("SELECT id FROM chunks WHERE id > ?", (chunk_id,))
+
+    def chunks_of(self, document_id: int) -> list[Found]:
+        """A document's chunks, in order."""
+        return sorted(
+            self._found("SELECT id FROM chunks WHERE document_id = ?", (document_id,)),
+            key=lambda found: found.chunk.start,
+        )
+
+    def last_chunk(self) -> int:
+        """The highest id of a living chunk; 0 when there is none."""
+        return int(self._rows("SELECT coalesce(max(id), 0) FROM chunks")[0][0])
+
+    def removed_since(self, generation: int, up_to: int) -> list[int]:
+        """Chunks removed after that generation, ids up to `up_to`: what an index of that generation must mask."""
+        rows = self._rows("SELECT chunk_id FROM removed WHERE generation > ? AND chunk_id <= ?", (generation, up_to))
+        return [row[0] for row in rows]
+
+    def languages(self) -> list[str]:
+        """The languages of the documents."""
+        return [row[0] for row in self._rows("SELECT DISTINCT language FROM documents")]
+
+    def languages_of(self, document_ids: Iterable[int]) -> dict[int, str]:
+        """The language of each of these documents."""
+        wanted = json.dumps(list(document_ids))
+        return dict(
+            self._rows("SELECT id, language FROM documents WHERE id IN (SELECT value FROM json_each(?))", (wanted,))
+        )
+
+    def languages_of_chunks(self, ids: Iterable[int]) -> dict[int, str]:
+        """The language of each of these chunks' documents; those that are gone are left out."""
+        rows = self._rows(
+            """SELECT chunks.id, language FROM chunks JOIN documents ON documents.id = document_id
+               WHERE chunks.id IN (SELECT value FROM json_each(?))""",
+            (json.dumps(list(ids)),),
+        )
+        return dict(rows)
+
+    def vectors_after(self, chunk_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float16]]:
+        """Ids, int64 [n], and vectors, float16 [n, dimension], of the chunks above this id, in order."""
+        import numpy as np
+
+        parts = list(self.vectors_in_parts(chunk_id))
+        if not parts:
+            return np.zeros(0, np.int64), np.zeros((0, self.identity.dimension if self.identity else 0), np.float16)
+        return np.concatenate([ids for ids, _ in parts]), np.concatenate([vectors for _, vectors in parts])
+
+    def vectors_in_parts(self, chunk_id: int) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float16]]]:
+        """As `vectors_after`, some thousands at a time, so that a large library need not fit into memory."""
+        import numpy as np
+
+        sql = "SELECT chunk_id, vector FROM vectors WHERE chunk_id > ? ORDER BY chunk_id LIMIT ?"
+        while rows := self._rows(sql, (chunk_id, PART)):
+            chunk_id = int(rows[-1][0])
+            joined = np.frombuffer(b"".join(row[1] for row in rows), "<f2")
+            yield np.array([row[0] for row in rows], np.int64), joined.reshape(len(rows), -1)
+
+    def vectors_of(self, keys: Iterable[bytes]) -> dict[bytes, npt.NDArray[np.float16]]:
+        """The vectors, float16 [dimension], of the texts with these keys that have been embedded before."""
+        import numpy as np
+
+        wanted, found = list(dict.fromkeys(keys)), {}
+        for start in range(0, len(wanted), PART):
+            part = wanted[start : start + PART]
+            rows = self._rows(
+                f"""SELECT key, vector FROM chunks JOIN vectors ON chunk_id = chunks.id
+                    WHERE key IN ({", ".join("?" * len(part))})""",
+                tuple(part),
+            )
+            found.update({key: np.frombuffer(vector, "<f2") for key, vector in rows})
+        return found
+
+    def check(self) -> list[str]:
+        """What is wrong with the file: nothing, one hopes. Reads all of it."""
+        problems = [str(row[0]) for row in self._rows("PRAGMA integrity_check(5)") if row[0] != "ok"]
+        problems += [f"a broken reference in {row[0]}" for row in self._rows("PRAGMA foreign_key_check")]
+        missing = self._rows("SELECT count(*) FROM chunks WHERE id NOT IN (SELECT chunk_id FROM vectors)")[0][0]
+        if missing:
+            problems.append(f"{missing} chunks without a vector")
+        lost = self._rows("SELECT count(*) FROM documents WHERE id NOT IN (SELECT document_id FROM files)")[0][0]
+        if lost:
+            problems.append(f"{lost} documents without a file")
+        if self.identity:
+            wrong = self._rows(
+                "SELECT count(*) FROM vectors WHERE length(vector) != ?", (2 * self.identity.dimension,)
+            )[0][0]
+            if wrong:
+                problems.append(f"{wrong} vectors of a wrong length")
+        return problems
+
+    # Inside
+
+    def _found(self, ids: str, values: tuple[Any, ...]) -> Iterator[Found]:
+        rows = self._rows(
+            f"""SELECT chunks.id, document_id, start, "end", "where", tokens, {_SOURCE}, title, language
+                FROM chunks JOIN documents ON documents.id = document_id WHERE chunks.id IN ({ids}) ORDER BY chunks.id""",
+            values,
+        )
+        # SQL's substr would walk each text from its beginning for each of its chunks, which stand together here.
+        at, text = 0, ""
+        for chunk_id, document_id, start, end, where, tokens, source, title, language in rows:
+            if document_id != at:
+                at, text = document_id, self.whole_text(document_id)
+            if text:  # another process may have removed it meanwhile
+                chunk = Chunk(start, end, Where.from_json(json.loads(where)), tokens, document_id, chunk_id)
+                yield Found(chunk, source, title, text[start:end], language)
+
+    def _meta(self, key: str) -> str | None:
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        return str(rows[0][0]) if rows else None
+
+    def _rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise database.told(self.folder / DATABASE, error) from error

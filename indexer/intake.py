@@ -1,0 +1,190 @@
+"""Documents on their way into a library: chunked, embedded many at a time, and stored one transaction a document.
+
+While one lot of texts is embedded in a thread, the next is read and chunked; texts of a lot are sorted by length across
+documents by the embedder, so that little of a batch is padding.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from indexer.chunking import chunk
+from indexer.entries import Failure, FileState
+from indexer.errors import PinciteError, ReadError
+from indexer.library import Library, text_keys
+from indexer.report import Progress, Report
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from indexer.embedding import Embedder
+    from indexer.records import Chunk, Document
+
+_LOG = logging.getLogger(__name__)
+# Texts that are embedded together: enough to find company of one's own length, few enough to lose when interrupted.
+LOT = 512
+# Characters of documents that wait for their vectors: a bound on memory.
+LOT_CHARACTERS = 20_000_000
+# Texts after which the embedding thread looks whether it is still wanted.
+SLICE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A file's document, or why there is none; with its place in the texts to embed of its lot."""
+
+    state: FileState
+    document: Document | None
+    chunks: Sequence[Chunk]
+    texts: Sequence[str]
+    keys: Sequence[bytes]
+    updates: bool
+    error: ReadError | None = None
+
+
+class Intake:
+    """Takes documents in the order given and stores them in that order. A context manager; the writer lock is held."""
+
+    def __init__(
+        self, library: Library, embedder: Embedder, report: Report, *, total: int, circumstances: str = "",
+        on_progress: Callable[[Progress], None] | None = None, on_stored: Callable[[int], None] | None = None,
+    ) -> None:  # fmt: skip
+        self._library, self._embedder, self._report = library, embedder, report
+        self._total, self._done = total, 0
+        self._circumstances = circumstances
+        self._on_progress, self._on_stored = on_progress, on_stored
+        self._lot: list[Arrival] = []
+        self._wanted: dict[bytes, str] = {}
+        self._known: dict[bytes, Any] = {}
+        self._characters = 0
+        self._under_way: deque[tuple[list[Arrival], dict[bytes, Any], list[bytes], Future[Any]]] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pincite-embedder")
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Intake:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def add(self, state: FileState, outcome: Document | ReadError, *, updates: bool) -> None:
+        """Take a file's document, or the reason why there is none. `updates` says whether the library had an older one."""
+        if isinstance(outcome, ReadError):
+            self._lot.append(Arrival(state, None, (), (), (), updates, outcome))
+        else:
+            self._lot.append(self._chunked(state, outcome, updates=updates))
+            self._characters += len(outcome.text)
+        if len(self._wanted) >= LOT or self._characters >= LOT_CHARACTERS or len(self._lot) >= LOT:
+            self._send()
+
+    def finish(self) -> None:
+        """Store all that was taken."""
+        self._send()
+        while self._under_way:
+            self._store_lot()
+
+    def skip(self) -> None:
+        """Count a file that needs no more than a note of where it is."""
+        self._done += 1
+
+    def _chunked(self, state: FileState, document: Document, *, updates: bool) -> Arrival:
+        document = replace(document, source=state.source, sha256=state.sha256)
+        try:
+            chunks, texts = chunk(document, self._embedder)
+        except PinciteError:
+            raise
+        except Exception as error:
+            # A text that stumbles the chunker is a bug, and still only one file's failure: the rest must go on.
+            _LOG.info("%s: chunking stumbled", state.source, exc_info=True)
+            why = f"could not be read ({type(error).__name__}: {str(error)[:120]})"
+            return Arrival(state, None, (), (), (), updates, ReadError(why, "Please report it with the file."))
+        keys = text_keys(document, chunks, texts)
+        unseen = [key for key in keys if key not in self._known and key not in self._wanted]
+        self._known.update(self._library.vectors_of(unseen))
+        self._wanted.update({key: text for key, text in zip(keys, texts, strict=True) if key not in self._known})
+        return Arrival(state, document, chunks, texts, keys, updates)
+
+    def _send(self) -> None:
+        """Have the lot embedded, and store the one before it meanwhile."""
+        if self._lot:
+            keys, texts = list(self._wanted), list(self._wanted.values())
+            future = self._thread.submit(self._embed, texts)
+            self._under_way.append((self._lot, self._known, keys, future))
+            self._lot, self._wanted, self._known, self._characters = [], {}, {}, 0
+        while len(self._under_way) > 1:
+            self._store_lot()
+
+    def _embed(self, texts: list[str]) -> npt.NDArray[np.float32]:
+        import numpy as np
+
+        order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+        vectors = np.zeros((len(texts), self._embedder.dimension), np.float32)
+        for start in range(0, len(order), SLICE):
+            if self._stop.is_set():
+                break
+            rows = order[start : start + SLICE]
+            vectors[rows] = self._embedder.embed_passages([texts[row] for row in rows])
+        return vectors
+
+    def _store_lot(self) -> None:
+        lot, known, keys, future = self._under_way.popleft()
+        known.update(zip(keys, future.result(), strict=True))
+        before = self._report.chunks
+        for arrival in lot:
+            self._store(arrival, known)
+        self._report.embedded += len(keys)
+        if self._on_stored:
+            self._on_stored(self._report.chunks - before)
+
+    def _store(self, arrival: Arrival, vectors: dict[bytes, Any]) -> None:
+        state, report = arrival.state, self._report
+        counts = report.formats[state.kind]
+        if arrival.error or arrival.document is None:
+            self._fail(arrival)
+            counts.failed += 1
+        else:
+            import numpy as np
+
+            dimension = self._embedder.dimension
+            stacked = np.array([vectors[key] for key in arrival.keys], np.float32).reshape(-1, dimension)
+            self._library.put(state, arrival.document, arrival.chunks, arrival.texts, stacked)
+            (report.updated if arrival.updates else report.added).append(state.source)
+            tokens = sum(made.tokens for made in arrival.chunks)
+            for told in (report, counts):
+                told.chunks += len(arrival.chunks)
+                told.tokens += tokens
+                told.pages += arrival.document.pages
+            counts.read += 1
+            if arrival.document.notes:
+                report.notes[state.source] = arrival.document.notes
+        self._done += 1
+        self.tell(state.source)
+
+    def _fail(self, arrival: Arrival) -> None:
+        state, error = arrival.state, arrival.error
+        assert error is not None
+        kept = " What was read of it before is kept." if arrival.updates and not state.sha256 else ""
+        hint = error.hint + kept
+        self._library.fail(state, error.message, hint, self._circumstances)
+        self._report.failed.append(
+            Failure(
+                state.location, state.source, state.sha256, state.size, state.modified_ns, error.message, hint,
+                self._circumstances,
+            )
+        )  # fmt: skip
+
+    def tell(self, name: str) -> None:
+        """Say how far it has come."""
+        if self._on_progress:
+            report = self._report
+            self._on_progress(
+                Progress(self._done, self._total, name, report.chunks, report.pages, report.tokens, len(report.failed))
+            )
