@@ -199,10 +199,9 @@ def embedder_of(library: Library, name: str = "", cache: Path | None = None) -> 
 
 def context(document: Document, heading: Sequence[str]) -> str:
     """What goes in front of a chunk's text when it is embedded and indexed: title and heading path, each once."""
-    return context_of(document.title, document.source, heading)
+    return context_of(document.title, heading)
 
 
-def context_of(title: str, source: str, heading: Sequence[str]) -> str:
-    """As `context`, from a document's title and name."""
-    first = title or Path(source).stem
-    return ": ".join(name for name in (first, *(name for name in heading if name != first)) if name)
+def context_of(title: str, heading: Sequence[str]) -> str:
+    """As `context`, from a document's title. The file's name has no part in it: a file that moves keeps its vectors."""
+    return ": ".join(name for name in (title, *(name for name in heading if name != title)) if name)

@@ -198,17 +198,18 @@ def test_a_library_keeps_to_its_embedder(bundled: CompiledEmbedder, cache: Path,
 
 
 @pytest.mark.parametrize(
-    ("title", "source", "heading", "expected"),
+    ("title", "heading", "expected"),
     [
-        ("Handbook", "hr/handbook.pdf", ("Leave", "Sick leave"), "Handbook: Leave: Sick leave"),
-        ("Handbook", "hr/handbook.pdf", ("Handbook", "Leave"), "Handbook: Leave"),
-        ("", "hr/handbook.pdf", (), "handbook"),
-        ("", "", (), ""),
+        ("Handbook", ("Leave", "Sick leave"), "Handbook: Leave: Sick leave"),
+        ("Handbook", ("Handbook", "Leave"), "Handbook: Leave"),
+        ("", ("Leave",), "Leave"),
+        ("", (), ""),
     ],
 )
-def test_what_goes_in_front_of_a_chunk(title: str, source: str, heading: tuple[str, ...], expected: str) -> None:
-    assert context_of(title, source, heading) == expected
-    assert context(Document("text", (), "text/plain", title=title, source=source), heading) == expected
+def test_what_goes_in_front_of_a_chunk(title: str, heading: tuple[str, ...], expected: str) -> None:
+    assert context_of(title, heading) == expected
+    document = Document("text", (), "text/plain", title=title, source="a name/has no part.pdf")
+    assert context(document, heading) == expected
 
 
 def test_vectors_of_questions_and_of_passages_meet(bundled: CompiledEmbedder) -> None:
