@@ -12,12 +12,14 @@ import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from indexer.errors import ReadError
 from indexer.readers import ocr
 from indexer.readers.assembly import Assembly, clean, one_line
 from indexer.readers.passwords import HINT, LOCKED, passwords
+from indexer.readers.pdf_annotations import page_overlays
 from indexer.readers.pdf_layout import OutlineEntry, Page, lay_out
 from indexer.readers.pdf_lines import Line, page_lines, turned
 from indexer.readers.pdf_text import Sheet, mend
@@ -69,6 +71,9 @@ def _read_by_pdfium(data: bytes, assembly: Assembly) -> str:
     import pypdfium2
 
     with contextlib.closing(_opened(data)) as pdf:
+        # Before the first page is opened: pdfium tells the values of fields only where it knows of the form by then.
+        with contextlib.suppress(pypdfium2.PdfiumError), _quiet("pypdfium2"):
+            pdf.init_forms()
         assembly.pages = len(pdf)
         pages, pictures, scans, broken = [], [], [], []
         for number in range(1, len(pdf) + 1):
@@ -77,7 +82,7 @@ def _read_by_pdfium(data: bytes, assembly: Assembly) -> str:
                 if ocr.available() and (pictured or _is_garbled(page)):
                     seen = _seen(pdf, number)
                     if seen.lines:
-                        page, pictured = seen, False
+                        page, pictured = replace(seen, overlays=page.overlays), False
                         scans.append(number)
             except pypdfium2.PdfiumError:
                 broken.append(number)
@@ -118,15 +123,16 @@ def _page(pdf: Any, number: int) -> tuple[Page, bool]:
         rotation = page.get_rotation()
         left, bottom, right, top = page.get_bbox()
         sheet = Sheet(number, left, bottom, right, top, rotation // 90)
+        overlays = page_overlays(page)
         if not lines:
-            return Page(sheet, ()), any(True for _ in page.get_objects(max_depth=1))
+            return Page(sheet, (), overlays=overlays), any(True for _ in page.get_objects(max_depth=1))
         turn = _turn(lines)
         # pdfium orders lines as the page is shown. One that is shown with its text on its side comes out backwards.
         if rotation != 90 * turn:
             page.set_rotation(90 * turn)
             lines = _lines(page)
         edges = sorted(turned(x, y, turn)[1] for x, y in ((left, bottom), (right, top)))
-        return Page(sheet, tuple(lines), edges[0], edges[1]), False
+        return Page(sheet, tuple(lines), edges[0], edges[1], overlays), False
 
 
 def _seen(pdf: Any, number: int) -> Page:
@@ -189,7 +195,7 @@ def _read_by_pypdf(data: bytes, assembly: Assembly, reason: str) -> str:
     """Append what pypdf reads, paragraphs told by empty lines, and give the stated title. Raises ReadError."""
     import pypdf
 
-    with _quiet():
+    with _quiet("pypdf"):
         try:
             reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
             if reader.is_encrypted and not any(reader.decrypt(password) for password in ("", *passwords())):
@@ -211,9 +217,9 @@ def _read_by_pypdf(data: bytes, assembly: Assembly, reason: str) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Pypdf tells of each flaw it mends by log and warning; the note of the document is enough."""
-    logger = logging.getLogger("pypdf")
+def _quiet(library: str) -> Iterator[None]:
+    """Keep a library from telling of each flaw it mends by log and warning: the note of the document is enough."""
+    logger = logging.getLogger(library)
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:

@@ -13,7 +13,7 @@ from indexer.readers.assembly import Assembly, moved, one_line
 from indexer.readers.pdf_columns import in_reading_order
 from indexer.readers.pdf_lines import LIST_ITEM, Line, runs_left
 from indexer.readers.pdf_tables import Row, Table, table_at
-from indexer.readers.pdf_text import LEADERS, Sheet, words
+from indexer.readers.pdf_text import LEADERS, Overlay, Sheet, words
 from indexer.records import Box
 
 _ENDED = re.compile(r"[.!?:;…。！？]['\"”’»)\]]*$")
@@ -29,12 +29,15 @@ _TELLING = 8
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: the sheet as it is shown, its lines, and the height of the paper along the direction of writing."""
+    """A page: the sheet as it is shown, its lines, the height of the paper along the direction of writing, and what is
+    laid over it.
+    """
 
     sheet: Sheet
     lines: tuple[Line, ...]
     bottom: float = 0.0
     top: float = 0.0
+    overlays: tuple[Overlay, ...] = ()
 
     @property
     def number(self) -> int:
@@ -111,6 +114,11 @@ def _page_blocks(
         else:
             assembly.add(text, "list" if LIST_ITEM.match(text) else "paragraph", page=page.number, boxes=boxes)
         at = end
+    for overlay in page.overlays:
+        if overlay.name:
+            assembly.row((overlay.name,), (overlay.text,), page=page.number, boxes=(overlay.box(page.sheet),))
+        else:
+            assembly.add(overlay.text, page=page.number, boxes=overlay.box(page.sheet))
 
 
 def _add_table(table: Table, sheet: Sheet, turn: int, assembly: Assembly) -> None:

@@ -42,6 +42,24 @@ class Sheet:
         return ((across, down), (1 - down, across), (1 - across, 1 - down), (down, 1 - across))[self.rotation % 4]
 
 
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What is laid over a page: who or which field says it ("" when nobody does), what, and its edges in points."""
+
+    name: str
+    text: str
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    def box(self, sheet: Sheet) -> list[Box]:
+        """Where the text is seen."""
+        cell = Cell(self.text, self.left, self.right, self.bottom, self.top, self.bottom)
+        found = sheet.box(0, len(self.text), cell, 0)
+        return [found] if found is not None else []
+
+
 def mend(lines: Iterable[str]) -> str:
     """One paragraph from its lines, words that were parted at a line's end made whole.
 
