@@ -63,15 +63,18 @@ def enter(memory: int, package: Path) -> tuple[str, ...]:
     return tuple(name for name, build in walls if _built(build))
 
 
-def allow_cpu(seconds: float) -> None:
-    """From now on this process may use that much processor time; then SIGXCPU ends it. Nothing where there are no limits."""
+def allow_cpu(seconds: float, *, more: bool = False) -> None:
+    """From now on this process may use that much processor time; then SIGXCPU ends it. Nothing where there are no limits.
+
+    With `more`, it is added to what was allowed before.
+    """
     with suppress(ImportError):
         import resource
 
         used = resource.getrusage(resource.RUSAGE_SELF)
-        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        soft = int(used.ru_utime + used.ru_stime + seconds) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+        soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        until = int((soft if more else used.ru_utime + used.ru_stime) + seconds) + (not more)
+        resource.setrlimit(resource.RLIMIT_CPU, (until if hard == resource.RLIM_INFINITY else min(until, hard), hard))
 
 
 def _built(build: Callable[[], object]) -> bool:

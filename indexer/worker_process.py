@@ -16,7 +16,8 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ from indexer.records import Document
 _LOG = logging.getLogger(__name__)
 WORKER = ("-m", "indexer.readers.worker")
 _PIECE = 256 * 1024
+# How much longer than its processor time a file may take by the clock: a busy machine gives it less than a processor.
+_BUSY = 2.5
 # After so many files, or with such a part of its memory in use, a worker is replaced: libraries leak.
 _FILES_A_WORKER = 1000
 _GROWN = 0.4
@@ -57,20 +60,20 @@ _APART: dict[str, Any] = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may take: bytes of memory, seconds of processor time, more of them a megabyte of file, bytes of answer."""
+    """What one file may take: bytes of memory, seconds of processor time, more of them a megabyte of file, bytes of answer.
+
+    `more_seconds` is what it may get beyond that in all, where a reader asks for it (`indexer.readers.patience`).
+    """
 
     memory: int = 2 * 1024**3
     seconds: float = 20.0
     seconds_a_megabyte: float = 2.0
+    more_seconds: float = 1800.0
     output: int = 192 * 1024**2
 
     def cpu(self, size: int) -> float:
         """The processor time that a file of that size may take, in seconds."""
         return self.seconds + self.seconds_a_megabyte * size / 1e6
-
-    def wall(self, size: int) -> float:
-        """The time by the clock after which its worker is killed: a busy machine gives it less than a processor."""
-        return 2.5 * self.cpu(size)
 
 
 LIMITS = Limits()
@@ -103,6 +106,7 @@ class WorkerProcess:
         self.files = 0
         self._limits = limits
         self._overran = False
+        self._allowed = 0.0
         listens = _LOG.isEnabledFor(logging.DEBUG)
         try:
             self._process = subprocess.Popen(
@@ -142,11 +146,14 @@ class WorkerProcess:
         """Have a file read. Never raises."""
         self.files += 1
         try:
-            with _opened(request) as file, self._deadline(self._limits.wall(request.size)):
+            with _opened(request) as file, self._deadline(self._limits.cpu(request.size)) as deadline:
                 # A worker that dies while it listens may have said why.
                 with suppress(OSError):
                     self._send(request, passwords, file)
                 head, body = wire.receive(self._from, self._limits.output)
+                while head.keys() == {"more"}:
+                    deadline.extend(head["more"], self._limits.more_seconds)
+                    head, body = wire.receive(self._from, self._limits.output)
             memory = head.get("memory") is True
             grown = _resident(self._process.pid) > _GROWN * self._limits.memory
             retire = memory or grown or self._overran or self.files >= _FILES_A_WORKER
@@ -161,7 +168,7 @@ class WorkerProcess:
         except ReadError as error:
             return Answer(error, retire=True)
         except (EOFError, OSError):
-            return self._post_mortem(request)
+            return self._post_mortem()
 
     def _send(self, request: Request, passwords: Sequence[str], file: BinaryIO) -> None:
         wanted = {"name": request.name, "passwords": passwords, "seconds": self._limits.cpu(request.size)}
@@ -176,12 +183,13 @@ class WorkerProcess:
         wire.send(self._to, {"whole": True})
         self._to.flush()
 
-    def _post_mortem(self, request: Request) -> Answer:
+    def _post_mortem(self) -> Answer:
         self.kill()
         code = self._process.wait()
         if self._overran or code == -getattr(signal, "SIGXCPU", 0):
-            seconds = self._limits.cpu(request.size)
-            reason = ReadError(f"takes more than {seconds:.0f} s to read", "Split it, or leave it out with --exclude.")
+            reason = ReadError(
+                f"takes more than {self._allowed:.0f} s to read", "Split it, or leave it out with --exclude."
+            )
             return Answer(reason, retire=True)
         with suppress(ValueError):
             name = signal.Signals(-code).name
@@ -191,21 +199,18 @@ class WorkerProcess:
         return Answer(reason, retire=True, doubtful=True)
 
     @contextmanager
-    def _deadline(self, seconds: float) -> Iterator[None]:
+    def _deadline(self, seconds: float) -> Iterator[_Deadline]:
         """Kill the process when what is within takes longer."""
 
         def overrun() -> None:
             self._overran = True
             self.kill()
 
-        timer = threading.Timer(seconds, overrun)
-        timer.daemon = True
-        timer.start()
+        deadline = _Deadline(seconds, overrun)
         try:
-            yield
+            yield deadline
         finally:
-            timer.cancel()
-            timer.join()
+            self._allowed = deadline.end()
 
     def kill(self) -> None:
         """End the process at once."""
@@ -219,6 +224,35 @@ class WorkerProcess:
         for pipe in (self._to, self._from):
             with suppress(OSError):
                 pipe.close()
+
+
+class _Deadline:
+    """A thread that calls `overrun` when the clock has gone further than the seconds of processor time that are allowed."""
+
+    def __init__(self, seconds: float, overrun: Callable[[], None]) -> None:
+        self._seconds, self._more = seconds, 0.0
+        self._started = time.monotonic()
+        self._overrun = overrun
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def extend(self, seconds: object, most: float) -> None:
+        """Allow more seconds, `most` in all. What is no number of seconds is none."""
+        if isinstance(seconds, int | float) and seconds > 0:
+            self._more = min(self._more + seconds, most)
+
+    def end(self) -> float:
+        """Stop watching. Returns the seconds that were allowed."""
+        self._done.set()
+        self._thread.join()
+        return self._seconds + self._more
+
+    def _watch(self) -> None:
+        while (left := self._started + _BUSY * (self._seconds + self._more) - time.monotonic()) > 0:
+            if self._done.wait(left):
+                return
+        self._overrun()
 
 
 def _listen(pipe: IO[bytes]) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from indexer.readers import patience
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -89,6 +91,7 @@ def recognise(picture: Picture) -> list[ScannedLine]:
 
     One picture at a time in one process; the first waits a second for the models.
     """
+    patience.ask(SECONDS_A_PAGE)
     models = _models()
     height, width = picture.shape[:2]
     places = list(_lines(models, picture))

@@ -1,7 +1,8 @@
 """The process that reads: `python -P -m indexer.readers.worker`. Files come in by stdin, documents go out by stdout.
 
 A request is a frame with the file's name, the passwords to try and the processor time it may take; then its bytes, a
-frame a piece; then a frame that says whether they are what was meant. The answer is a document, or why there is none.
+frame a piece; then a frame that says whether they are what was meant. The answer is a document, or why there is none; before
+it may come frames that ask for more time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from indexer import sandbox, wire
+from indexer.readers.patience import granted_by
 
 # Bytes. More than a request with all its passwords, and than a piece of a file.
 LARGEST_FRAME = 4 * 1024 * 1024
@@ -62,12 +64,21 @@ def main() -> None:
             sandbox.allow_cpu(request["seconds"])
             data = _data(requests)
             if data is not None:
-                _say(answers, *answer(data, request["name"], request["passwords"], memory))
+                with granted_by(lambda seconds: _more(answers, seconds)):
+                    found = answer(data, request["name"], request["passwords"], memory)
+                _say(answers, *found)
+                del found
             del data
     except EOFError:
         return
     except MemoryError:
         _say(answers, *_too_large(memory))
+
+
+def _more(answers: BinaryIO, seconds: float) -> None:
+    """Take more time. The parent is told, and may think that it is enough."""
+    sandbox.allow_cpu(seconds, more=True)
+    _say(answers, {"more": seconds})
 
 
 def _failed(message: str, hint: str) -> tuple[dict[str, Any], bytes]:

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from indexer.readers import READERS, worker
+from indexer.readers import READERS, patience, worker
 from indexer.records import Block, Document
 
 SEEN: list[str] = []
@@ -37,6 +37,23 @@ def spin(data: bytes, name: str) -> Document:
 def sleep(data: bytes, name: str) -> Document:
     time.sleep(600)
     raise AssertionError("woke up")
+
+
+def patient(data: bytes, name: str) -> Document:
+    """Asks for more time, and takes it."""
+    for _ in range(2):
+        patience.ask(1)
+        until = time.process_time() + 0.8
+        while time.process_time() < until:
+            pass
+    return document("done")
+
+
+def greedy(data: bytes, name: str) -> Document:
+    """Asks for more than there is."""
+    for _ in range(1000):
+        patience.ask(10)
+    return spin(data, name)
 
 
 def flood(data: bytes, name: str) -> Document:
@@ -99,7 +116,7 @@ def interrupt(data: bytes, name: str) -> Document:
 READERS.update({
     f".{function.__name__}": f"__main__:{function.__name__}"
     for function in (
-        crash, leave, spin, sleep, flood, grow, leak, printing, stumble, recurse, nonsense, surrogate, process, second,
+        crash, leave, spin, sleep, patient, greedy, flood, grow, leak, printing, stumble, recurse, nonsense, surrogate, process, second,
         interrupt,
     )
 })  # fmt: skip

@@ -272,6 +272,16 @@ def test_a_file_that_takes_too_long_is_left(tmp_path):
     assert time.monotonic() - started < 30
 
 
+@needs_posix
+def test_a_reader_that_asks_for_more_time_gets_it_within_limits(tmp_path):
+    requests = [request(tmp_path / name, b"x") for name in ("a.patient", "b.greedy", "c.process")]
+    with hostile(limits=Limits(seconds=0.2, seconds_a_megabyte=0, more_seconds=2)) as pool:
+        patient, greedy, after = outcomes(pool, *requests)
+    assert patient == "done"
+    assert greedy == "takes more than 2 s to read | Split it, or leave it out with --exclude."
+    assert after.split()[1] == "1"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
 def test_a_file_that_needs_too_much_memory_is_left(tmp_path):
     requests = [request(tmp_path / name, b"x") for name in ("a.grow", "b.process")]
@@ -283,10 +293,10 @@ def test_a_file_that_needs_too_much_memory_is_left(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
 def test_a_file_larger_than_the_memory_is_left(tmp_path):
-    requests = [request(tmp_path / "a.txt", b"x" * 200_000_000), request(tmp_path / "b.txt", b"Read.")]
-    with ReaderPool(1, limits=Limits(memory=250 * 1024**2)) as pool:
+    requests = [request(tmp_path / "a.txt", b"x" * 150_000_000), request(tmp_path / "b.txt", b"Read.")]
+    with ReaderPool(1, limits=Limits(memory=220 * 1024**2)) as pool:
         large, after = outcomes(pool, *requests)
-    assert large.startswith("needs more memory than is allowed (250 MB)")
+    assert large.startswith("needs more memory than is allowed (220 MB)")
     assert after == "Read."
 
 
