@@ -64,14 +64,15 @@ class _Titles:
     def add(self, title: str, level: int) -> None:
         """Add a title; the first of two that read the same counts."""
         folded = _fold(title)
-        self.whole.setdefault(folded, level)
-        self.bare.setdefault(folded.lstrip(_FIGURES), level)
+        for names, name in ((self.whole, folded), (self.bare, folded.lstrip(_FIGURES))):
+            if name:
+                names.setdefault(name, level)
 
     def level(self, text: str) -> int | None:
         """The level of the title that a text is, if it is one."""
         folded = _fold(text)
         # "3.1 Sick leave" on the page is often "Sick leave" in the outline, and the other way round.
-        return self.whole.get(folded) or self.whole.get(folded.lstrip(_FIGURES)) or self.bare.get(folded or " ")
+        return self.whole.get(folded) or self.whole.get(folded.lstrip(_FIGURES)) or self.bare.get(folded)
 
 
 def lay_out(pages: Sequence[Page], outline: Sequence[OutlineEntry], assembly: Assembly) -> None:

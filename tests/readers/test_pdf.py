@@ -107,6 +107,22 @@ def test_headings_by_the_outline_when_type_says_nothing():
     ]
 
 
+def test_a_heading_that_the_outline_numbers_and_the_page_does_not():
+    lines = [
+        (72, 760, "Carry-over"),
+        (72, 730, "Five days at most."),
+        (72, 690, "12"),
+        (72, 650, "Twelve is a number."),
+    ]
+    document = read(drawn([lines], bookmarks=[(0, "3.1 Carry-over", 1), (0, "...", 1), (0, "7", 1)]), "x.pdf")
+    assert [(b.kind, document.text[b.start : b.end]) for b in document.blocks] == [
+        ("heading", "Carry-over"),
+        ("paragraph", "Five days at most."),
+        ("paragraph", "12"),
+        ("paragraph", "Twelve is a number."),
+    ]
+
+
 def test_a_bold_line_alone_is_a_heading():
     lines = [
         (72, 760, "Notice periods", "Helvetica-Bold", 11),
