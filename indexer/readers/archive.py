@@ -32,7 +32,7 @@ def read_zip(data: bytes, name: str) -> Document:
     A member that can't be read becomes a note. Raises ReadError: damaged, a password is needed, a bomb, or no member
     that can be read.
     """
-    assembly = Assembly(ZIP, title=title_from_name(name))
+    assembly = Assembly(ZIP, title=title_from_name(name), titled_by_heading=False)
     with nested(archive_of=len(data)) as nest, _opened(data) as archive:
         members = [member for member in archive.infolist() if not member.is_dir() and not _is_clutter(member)]
         kinds: Counter[str] = Counter()

@@ -26,7 +26,7 @@ def read_mbox(data: bytes, name: str) -> Document:
 
     A mail that can't be read becomes a note. Raises ReadError when there is no mail in it.
     """
-    assembly = Assembly(MBOX, title=title_from_name(name))
+    assembly = Assembly(MBOX, title=title_from_name(name), titled_by_heading=False)
     separators = list(_SEPARATOR.finditer(data)) or list(_LOOSE.finditer(data))
     count = 0
     for number, mail in enumerate(_mails(data, separators), 1):

@@ -71,7 +71,7 @@ def test_members_stand_under_their_names_with_their_own_places():
         ("row", "Prices", 2, ("prices.XLSX", "Prices"), "Item: Kettle | Price: 49"),
     ]
     assert (document.title, document.media_type, document.notes) == (
-        "all files",
+        "",
         "application/zip",
         ("of kinds that are not read: 2 .bin, 1 without a suffix",),
     )

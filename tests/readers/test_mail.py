@@ -274,5 +274,5 @@ def test_a_page_saved_with_its_pictures_is_read_as_the_page():
 
 
 def test_a_folded_subject_keeps_the_space_before_its_encoded_words():
-    data = "Subject: Re: TEST\n =?UTF-8?B?44OG44K5?=\n =?UTF-8?B?44OI?=\nFrom: a@example.com\n\nHello".encode()
+    data = b"Subject: Re: TEST\n =?UTF-8?B?44OG44K5?=\n =?UTF-8?B?44OI?=\nFrom: a@example.com\n\nHello"
     assert read_eml(data, "a.eml").title == "Re: TEST テスト"

@@ -50,7 +50,7 @@ def test_each_mail_stands_under_its_subject(end):
         ("heading", path, "Attachment: rules.md"), ("heading", (*path, "Trains"), "Trains"), ("paragraph", (*path, "Trains"), "Second class."),
     ]  # fmt: skip
     assert "Mail 3: Attachment x.bin: not read, of a kind that is not read." in document.notes
-    assert (document.title, document.media_type) == ("archive 2025", "application/mbox")
+    assert (document.title, document.media_type) == ("", "application/mbox")
 
 
 def test_mails_without_headers_and_a_mail_without_a_separator_are_read():

@@ -180,7 +180,7 @@ def test_merged_cells_stand_in_each_row_and_remarks_beside_theirs():
 def test_repeats_that_would_fill_memory_are_refused_or_cut():
     many = '<table:table-cell table:number-columns-repeated="10000000"><text:p>full</text:p></table:table-cell>'
     line = f'<table:table-row table:number-rows-repeated="10000000">{many}</table:table-row>'
-    with pytest.raises(ReadError, match="more text than any sheet"):
+    with pytest.raises(ReadError, match="more text than any spreadsheet"):
         read(a_file("spreadsheet", f'<table:table table:name="S">{line * 20}</table:table>'), "x.ods")
 
 

@@ -73,7 +73,7 @@ def test_sheets_titles_headers_and_rows_keep_their_places():
         ("row", "Hidden", 2, "Key: a | Value: 1"),
     ]
     assert {block.where.heading for block in document.blocks} == {("Prices",), ("Hidden",)}
-    assert document.title == "list"
+    assert document.title == ""
 
 
 def test_hidden_sheets_are_read():
@@ -238,7 +238,7 @@ def test_delimiters_quotes_and_row_numbers(delimiter, ending):
         (3, None, "Name: Chair | Price: 99,00 | Note: two lines"),
         (5, None, "Name: Pen | Price: 1,00"),
     ]
-    assert (document.media_type, document.title) == ("text/csv", "prices")
+    assert (document.media_type, document.title) == ("text/csv", "")
 
 
 @pytest.mark.parametrize(
