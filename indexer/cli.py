@@ -1,4 +1,4 @@
-"""The commands that keep a library: ingest, status, list, show, remove, verify, rebuild. Thin: the work is elsewhere.
+"""The commands that keep a library: status, list, show, remove, verify, rebuild; and what all commands share. Thin: the work is elsewhere.
 
 Heavy modules are imported inside the commands, so that `pincite --help` is quick.
 """
@@ -6,8 +6,7 @@ Heavy modules are imported inside the commands, so that `pincite --help` is quic
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ from indexer.terminal import data, json_line, plain, talk
 if TYPE_CHECKING:
     from indexer.config import Settings
     from indexer.library import Library
-    from indexer.report import Progress, Report
 
 FAILED_SOME = 3
 
@@ -59,41 +57,6 @@ def library_of(settings: Settings, *, create: bool = False) -> Library:
     library = open_library(settings.library, create=create)
     click.get_current_context().call_on_close(library.close)
     return library
-
-
-@click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path, readable=False))
-@click.option("--include", multiple=True, metavar="GLOB", help="Only files that match.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="No files that match.")
-@click.option("--prune", is_flag=True, help="Drop documents whose file has vanished from PATH.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@common
-def ingest(
-    paths: tuple[Path, ...], include: Sequence[str], exclude: Sequence[str], *, prune: bool, dry_run: bool, as_json: bool
-) -> None:  # fmt: skip
-    """Read files and folders into the library; what has not changed is left."""
-    from indexer.discover import plan
-    from indexer.embedding import embedder_of
-    from indexer.ingestion import ingest as run
-
-    asked = settings()
-    if dry_run:
-        return _dry_run(asked, lambda library: plan(library, paths, include, exclude), as_json=as_json)
-    _there(paths)
-    library = library_of(asked, create=True)
-    with library.writing(wait=2.0), _progress() as on_progress:
-        embedder = embedder_of(library, asked.embedder)
-        report = run(library, paths, embedder, include=include, exclude=exclude, prune=prune, on_progress=on_progress)
-    _tell(report, library)
-    if as_json:
-        json_line(report.as_json())
-    if report.interrupted:
-        talk("Stopped. What was read is safe; run the same command to go on.")
-        sys.exit(130)
-    if report.failed:
-        sys.exit(FAILED_SOME)
-    return None
 
 
 @click.command()
@@ -218,91 +181,3 @@ def rebuild(*, as_json: bool) -> None:
     talk(f"rebuilt from {library.count('chunks'):,} chunks")
     if as_json:
         json_line({"chunks": library.count("chunks"), "generation": library.generation})
-
-
-def _there(paths: Sequence[Path]) -> None:
-    """A path that is not there must not leave an empty library behind."""
-    from indexer.discover import gone
-    from indexer.errors import PinciteError
-
-    for path in paths:
-        if gone(path):
-            raise PinciteError(f"{path}: there is no such file or folder.", "Check the path.")
-
-
-def _dry_run(asked: Settings, planned: Callable[[Library], Any], *, as_json: bool) -> None:
-    import tempfile
-
-    from indexer.catalogue import DATABASE
-    from indexer.library import open_library
-
-    # Without a library yet, the plan is made against an empty one that nobody keeps.
-    with tempfile.TemporaryDirectory() as empty:
-        exists = (asked.library / DATABASE).exists()
-        with open_library(asked.library if exists else Path(empty), create=not exists) as library:
-            found = planned(library)
-    if as_json:
-        return json_line(found.as_json())
-    for state in ("new", "changed"):
-        for candidate in found.of(state):
-            data(f"{state:<9}{plain(candidate.source)}")
-    for entry in found.vanished:
-        data(f"vanished {plain(entry.source)}")
-    talk(f"{len(found.of('unchanged')):,} unchanged; {sum(found.skipped.values()):,} of kinds that are not read")
-    return None
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[Progress], None] | None]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[chunks]} chunks  {task.description}"),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, chunks=0)
-
-        def on_progress(progress: Progress) -> None:
-            bar.update(
-                task,
-                total=progress.total,
-                completed=progress.done,
-                chunks=progress.chunks,
-                description=escape(plain(progress.name)),
-            )
-
-        yield on_progress
-
-
-def _tell(report: Report, library: Library) -> None:
-    for failure in report.failed:
-        talk(f"failed: {plain(failure.source)} {plain(failure.reason)}. {plain(failure.hint)}")
-    for name, notes in report.notes.items():
-        for note in notes:
-            talk(f"note: {plain(name)}: {plain(note)}")
-    counts = {"new": len(report.added), "changed": len(report.updated), "unchanged": report.unchanged,
-              "removed": len(report.removed), "failed": len(report.failed)}  # fmt: skip
-    told = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number or what == "new")
-    talk(f"{told}; {report.chunks:,} chunks, {report.tokens:,} tokens in {report.seconds:.1f} s → {library.folder}")
-    if report.skipped:
-        kinds = ", ".join(f"{plain(kind)} ({number})" for kind, number in report.skipped.items())
-        talk(f"left alone, of kinds that are not read: {kinds}")
-    if report.vanished:
-        one = len(report.vanished) == 1
-        talk(
-            "1 document has no file any more; --prune drops it"
-            if one
-            else f"{len(report.vanished):,} documents have no file any more; --prune drops them"
-        )
-    if not library.count("documents") and not report.failed:
-        talk("there was nothing to read")

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from indexer import readers
 from indexer.discover import Plan, digest, file_state, gone, plan
@@ -20,7 +20,9 @@ from indexer.sync import LARGEST, Needs, Task, needs, still_vanished
 
 if TYPE_CHECKING:
     from indexer.embedding import Embedder
+    from indexer.entries import FileState
     from indexer.library import Library
+    from indexer.records import Document
 
 # Chunks after which the derived indexes catch up during a long ingest, so that a search beside it stays quick.
 CATCH_UP = 5000
@@ -56,10 +58,10 @@ def ingest(
             _settle(library, planned, needed, report, prune=prune)
             intake = Intake(
                 library, embedder, report, total=len(needed.to_read), circumstances=circumstances,
-                on_progress=on_progress, on_stored=_catching_up(library),
+                on_progress=on_progress, on_stored=catching_up(library),
             )  # fmt: skip
             with intake, ReaderPool(default_jobs() if jobs is None else jobs, passwords=passwords) as pool:
-                _read(library, pool, intake, needed.to_read, report)
+                read_all(pool, intake, needed.to_read)
             intake.tell("")
         except KeyboardInterrupt:
             report.interrupted = True
@@ -133,8 +135,24 @@ def _settle(library: Library, planned: Plan, needed: Needs, report: Report, *, p
     (report.removed if prune else report.vanished).extend(entry.source for entry in vanished)
 
 
-def _read(library: Library, pool: ReaderPool, intake: Intake, tasks: Sequence[Task], report: Report) -> None:
-    """Read the files and take them in. One that is equal to another of them is told of when that is stored."""
+class Taking(Protocol):
+    """What takes documents: `Intake` stores them, an estimate only counts them."""
+
+    def add(self, state: FileState, outcome: Document | ReadError, *, updates: bool) -> None:
+        """Take a file's document, or the reason why there is none."""
+        ...
+
+    def equal(self, state: FileState, other: FileState, *, updates: bool) -> None:
+        """Take a file that has the bytes of another one, which has been taken."""
+        ...
+
+    def finish(self) -> None:
+        """Be done with all that was taken."""
+        ...
+
+
+def read_all(pool: ReaderPool, taking: Taking, tasks: Sequence[Task]) -> None:
+    """Read the files and hand them on, in their order; last those whose bytes one of them has as well."""
     first: dict[tuple[str, str], Task] = {}
     equal: list[Task] = []
     reading: dict[str, Task] = {}
@@ -144,7 +162,7 @@ def _read(library: Library, pool: ReaderPool, intake: Intake, tasks: Sequence[Ta
             try:
                 looked = _looked_at(task)
             except ReadError as error:
-                intake.add(task.state, error, updates=task.candidate.known is not None)
+                taking.add(task.state, error, updates=task.candidate.known is not None)
                 continue
             if first.setdefault((looked.state.sha256, looked.state.kind), looked) is not looked:
                 equal.append(looked)
@@ -155,20 +173,12 @@ def _read(library: Library, pool: ReaderPool, intake: Intake, tasks: Sequence[Ta
 
     for request, outcome in pool.read(requests()):
         task = reading.pop(str(request.path))
-        intake.add(task.state, outcome, updates=task.candidate.known is not None)
-    intake.finish()
+        taking.add(task.state, outcome, updates=task.candidate.known is not None)
+    taking.finish()
     for task in equal:
-        one = first[task.state.sha256, task.state.kind]
-        document_id = library.document_of(task.state.sha256, task.state.kind)
-        if document_id:
-            library.place(task.state, document_id)
-            report.copies[task.state.source] = one.state.source
-            (report.updated if task.candidate.known else report.added).append(task.state.source)
-            intake.skip()
-            continue
-        why = next(failure for failure in report.failed if failure.location == one.state.location)
-        intake.add(task.state, ReadError(why.reason, why.hint), updates=task.candidate.known is not None)
-    intake.finish()
+        other = first[task.state.sha256, task.state.kind].state
+        taking.equal(task.state, other, updates=task.candidate.known is not None)
+    taking.finish()
 
 
 def _looked_at(task: Task) -> Task:
@@ -183,7 +193,7 @@ def _looked_at(task: Task) -> Task:
     return task if task.state.sha256 else Task(candidate, file_state(candidate, *digest(candidate.path)))
 
 
-def _catching_up(library: Library) -> Callable[[int], None]:
+def catching_up(library: Library) -> Callable[[int], None]:
     """What keeps the derived indexes from falling far behind during a long ingest."""
     pending = 0
 

@@ -57,7 +57,7 @@ class Intake:
         on_progress: Callable[[Progress], None] | None = None, on_stored: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
         self._library, self._embedder, self._report = library, embedder, report
-        self._total, self._done = total, 0
+        self._total, self._done, self._bytes = total, 0, 0
         self._circumstances = circumstances
         self._on_progress, self._on_stored = on_progress, on_stored
         self._lot: list[Arrival] = []
@@ -85,15 +85,24 @@ class Intake:
         if len(self._wanted) >= LOT or self._characters >= LOT_CHARACTERS or len(self._lot) >= LOT:
             self._send()
 
+    def equal(self, state: FileState, other: FileState, *, updates: bool) -> None:
+        """Take a file that has the bytes of another one, which has been stored, or has failed."""
+        document_id = self._library.document_of(state.sha256, state.kind)
+        if document_id is None:
+            why = next(failure for failure in self._report.failed if failure.location == other.location)
+            self.add(state, ReadError(why.reason, why.hint), updates=updates)
+            return
+        self._library.place(state, document_id)
+        self._report.copies[state.source] = other.source
+        (self._report.updated if updates else self._report.added).append(state.source)
+        self._done += 1
+        self._bytes += state.size
+
     def finish(self) -> None:
         """Store all that was taken."""
         self._send()
         while self._under_way:
             self._store_lot()
-
-    def skip(self) -> None:
-        """Count a file that needs no more than a note of where it is."""
-        self._done += 1
 
     def _chunked(self, state: FileState, document: Document, *, updates: bool) -> Arrival:
         document = replace(document, source=state.source, sha256=state.sha256)
@@ -166,6 +175,7 @@ class Intake:
             if arrival.document.notes:
                 report.notes[state.source] = arrival.document.notes
         self._done += 1
+        self._bytes += state.size
         self.tell(state.source)
 
     def _fail(self, arrival: Arrival) -> None:
@@ -186,5 +196,14 @@ class Intake:
         if self._on_progress:
             report = self._report
             self._on_progress(
-                Progress(self._done, self._total, name, report.chunks, report.pages, report.tokens, len(report.failed))
+                Progress(
+                    self._done,
+                    self._total,
+                    name,
+                    report.chunks,
+                    report.pages,
+                    report.tokens,
+                    len(report.failed),
+                    self._bytes,
+                )
             )

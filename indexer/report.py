@@ -13,7 +13,8 @@ from indexer.entries import Failure
 class Progress:
     """How far an ingest has come: after each file, and at the end with `name` empty.
 
-    `done` and `total` are files; `chunks`, `pages` and `tokens` are what has been stored of them.
+    `done` and `total` are files (0 in all: nobody knows yet), `bytes_done` is the size of those done; `chunks`, `pages`
+    and `tokens` are what has been stored of them.
     """
 
     done: int
@@ -23,6 +24,7 @@ class Progress:
     pages: int = 0
     tokens: int = 0
     failed: int = 0
+    bytes_done: int = 0
 
 
 @dataclass(slots=True)

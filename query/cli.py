@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from indexer import cli as keeping
+from indexer import ingest_command
 from indexer.cli import common, library_of, settings
 from indexer.errors import PinciteError
 from indexer.terminal import data, json_line, out, plain, printable, talk
@@ -37,7 +38,8 @@ def pincite() -> None:
 
 
 for command in (
-    keeping.ingest,
+    ingest_command.ingest,
+    ingest_command.watch,
     keeping.status,
     keeping.list_documents,
     keeping.show,

@@ -1,0 +1,109 @@
+"""Ingest what a reader of LlamaIndex loads: documents that come ready-made, told apart from run to run by their identity."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from indexer.embedding import embedder_of
+from indexer.entries import FileState
+from indexer.errors import ReadError
+from indexer.ingestion import catching_up, refresh
+from indexer.intake import Intake
+from indexer.languages import detect
+from indexer.report import Progress, Report
+
+if TYPE_CHECKING:
+    from indexer.embedding import Embedder
+    from indexer.library import Library
+    from indexer.readers.connectors import Fetched, Source
+    from indexer.records import Document
+
+
+def ingest_source(
+    library: Library, source: Source, embedder: Embedder | None = None, *, prune: bool = False, wait: float = 0.0,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Report:  # fmt: skip
+    """Load a source's documents: new ones added, changed ones replaced; with `prune`, those it no longer has are removed.
+
+    Ctrl-C ends after the last whole document, with `interrupted` set in the report. Raises PinciteError when the reader
+    fails: what came before is stored, and nothing is taken for vanished.
+    """
+    started = time.perf_counter()
+    with library.writing(wait):
+        embedder = embedder or embedder_of(library)
+        library.bind(embedder)
+        report = Report()
+        intake = Intake(library, embedder, report, total=0, on_progress=on_progress, on_stored=catching_up(library))
+        try:
+            with intake:
+                try:
+                    fetched = _fetch(library, source, intake, report)
+                finally:
+                    # The connection may have broken after a thousand pages: they are good.
+                    intake.finish()
+            intake.tell("")
+            _vanished(library, source, fetched, report, prune=prune)
+        except KeyboardInterrupt:
+            report.interrupted = True
+        finally:
+            refresh(library)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def _fetch(library: Library, source: Source, intake: Intake, report: Report) -> set[str]:
+    """Take in what is new or changed. Returns the locations of all that the source has."""
+    entries = library.entries()
+    known = {entry.location: entry for entry in entries}
+    taken = {entry.source: entry.location for entry in entries}
+    fetched: set[str] = set()
+    for one in source.fetch():
+        fetched.add(one.location)
+        entry = known.get(one.location)
+        if one.problem is None and entry is not None and entry.sha256 == one.sha256:
+            report.unchanged += 1
+            report.formats[source.name].unchanged += 1
+            continue
+        name = entry.source if entry else _free(one.source, one.location, taken)
+        taken[name] = one.location
+        intake.add(_state(one, name, source), _outcome(one), updates=entry is not None)
+    return fetched
+
+
+def _state(one: Fetched, name: str, source: Source) -> FileState:
+    # Without a hash the version that was read before stays: a page that can't be fetched today may well be there.
+    sha256 = one.sha256 if one.problem is None else ""
+    return FileState(name, one.location, sha256, len(one.document.text) if one.document else 0, -1, source.name)
+
+
+def _outcome(one: Fetched) -> Document | ReadError:
+    if one.document is None:
+        return one.problem or ReadError("has no text in it", "Nothing to index.")
+    return one.document if one.document.language else replace(one.document, language=detect(one.document.text))
+
+
+def _free(name: str, location: str, taken: dict[str, str]) -> str:
+    """The name, numbered when another document has it."""
+    free, number = name, 1
+    while taken.get(free, location) != location:
+        number += 1
+        free = f"{name} ({number})"
+    return free
+
+
+def _vanished(library: Library, source: Source, fetched: set[str], report: Report, *, prune: bool) -> None:
+    gone = [
+        entry
+        for entry in library.entries()
+        if entry.location.startswith(source.prefix) and entry.location not in fetched
+    ]
+    failed = [
+        failure.location
+        for failure in library.failures()
+        if failure.location.startswith(source.prefix) and failure.location not in fetched
+    ]
+    library.remove([*failed, *((entry.location for entry in gone) if prune else ())])
+    (report.removed if prune else report.vanished).extend(entry.source for entry in gone)

@@ -1,0 +1,75 @@
+"""Watch: keep a library in step with folders, as they change."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.discover import plan
+from indexer.errors import PinciteError
+from indexer.ingestion import ingest
+from indexer.sync import needs, still_vanished
+
+if TYPE_CHECKING:
+    from indexer.embedding import Embedder
+    from indexer.library import Library
+    from indexer.report import Report
+
+_LOG = logging.getLogger(__name__)
+# Milliseconds that changes are gathered for: an editor saves in several steps, a copy of a folder takes a while.
+GATHER = 1000
+# Seconds after which everything is looked at though nothing was told: network drives tell of nothing.
+LOOK_AGAIN = 300
+# Seconds to wait for another writer.
+PATIENCE = 600.0
+# When more files than this, and more than half of all, vanish at once, a drive was unplugged more likely than a folder
+# emptied: nothing is dropped then.
+SUSPICIOUS = 10
+
+
+def watch(
+    library: Library, paths: Sequence[Path], embedder: Embedder, *, include: Sequence[str] = (),
+    exclude: Sequence[str] = (), jobs: int | None = None, passwords: Sequence[str] = (),
+    stop: threading.Event | None = None,
+) -> Iterator[Report | PinciteError]:  # fmt: skip
+    """Ingest the paths now and after each change in them; vanished files are dropped. Gives a report each time.
+
+    Ends when `stop` is set, or by KeyboardInterrupt. What goes wrong meanwhile (a folder that is gone, a full disk) is
+    given, not raised, and tried again at the next change.
+    """
+    from watchfiles import watch as changes
+
+    def step() -> Report | PinciteError:
+        try:
+            prune = not _suspicious(library, paths, include, exclude)
+            return ingest(
+                library, paths, embedder, include=include, exclude=exclude, prune=prune, jobs=jobs,
+                passwords=passwords, wait=PATIENCE,
+            )  # fmt: skip
+        except PinciteError as error:
+            return error
+
+    yield step()
+    own, looked = library.folder.absolute(), 0.0
+    for found in changes(
+        *paths, watch_filter=lambda _, path: not Path(path).absolute().is_relative_to(own), debounce=GATHER,
+        stop_event=stop, rust_timeout=GATHER, yield_on_timeout=True,
+    ):  # fmt: skip
+        # At first, too: what changed between the first ingest and the start of the watch, nobody tells.
+        if found or time.monotonic() - looked > LOOK_AGAIN:
+            yield step()
+            looked = time.monotonic()
+
+
+def _suspicious(library: Library, paths: Sequence[Path], include: Sequence[str], exclude: Sequence[str]) -> bool:
+    """Whether so much has vanished at once that it had better be looked at by a person."""
+    planned = plan(library, paths, include, exclude)
+    if len(planned.vanished) <= SUSPICIOUS:
+        return False
+    vanished = still_vanished(planned.vanished, needs(library, planned).placed)
+    there = len(planned.candidates)
+    return len(vanished) > SUSPICIOUS and len(vanished) > there
