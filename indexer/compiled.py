@@ -189,8 +189,8 @@ def _compile_any(name: str, making: Path) -> None:
     _finish(making, meta, reference.encode(checks, prompt="", normalize_embeddings=True, show_progress_bar=False))
 
 
-def reference_model(name: str) -> Any:
-    """The model as sentence-transformers runs it, on the CPU in fp32.
+def reference_model(name: str, device: str = "cpu") -> Any:
+    """The model as sentence-transformers runs it, in fp32; `device` is torch's name of where.
 
     Raises EmbedderError when there is no such folder, nor a model of that name that can be had.
     """
@@ -198,7 +198,7 @@ def reference_model(name: str) -> Any:
 
     place = _bundled_folder() if name == BUNDLED_EMBEDDER else Path(name).expanduser()
     try:
-        return SentenceTransformer(str(place) if place.is_dir() else name, device="cpu")
+        return SentenceTransformer(str(place) if place.is_dir() else name, device=device)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise EmbedderError(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from indexer.entries import Entry, Failure, FileState
-from indexer.errors import PinciteError, ReadError
+from indexer.errors import PinciteError, UnreadError
 from indexer.ignore import IgnoreFiles
 from indexer.library import Library
 from indexer.readers import supported
@@ -81,37 +81,36 @@ def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), e
     seen: dict[str, Candidate] = {}
     skipped: Counter[str] = Counter()
     for root in roots:
-        for path in _files(root, library.folder.absolute(), exclude):
-            inner = path.relative_to(root).as_posix() if path != root else path.name
+        for path, inner in _files(root, library.folder.absolute(), exclude):
             wanted = not include or _matches(inner, include)
             if not wanted or _matches(inner, exclude):
                 continue
+            location = str(path)
             if path != root and not supported(path.name) and not path.is_dir():
                 skipped[path.suffix.lower() or path.name] += 1
                 continue
-            if str(path) not in seen:
-                seen[str(path)] = _candidate(
-                    root, path, known.get(str(path)), failures.get(_readable(str(path))), taken
-                )
+            if location not in seen:
+                short = path.name if path == root or not root.name else f"{root.name}/{inner}"
+                seen[location] = _candidate(path, short, known.get(location), failures.get(_readable(location)), taken)
     vanished = [
         entry
         for entry in entries
-        if entry.location not in seen and _under(entry.location, roots) and gone(entry.location)
+        if entry.location not in seen and _under(entry.location, roots) and no_file(entry.location)
     ]
     return Plan(tuple(seen.values()), tuple(vanished), dict(sorted(skipped.items())))
 
 
 def digest(path: Path) -> tuple[str, int]:
-    """SHA-256 and size of a regular file, read piece by piece. Raises ReadError."""
+    """SHA-256 and size of a regular file, read piece by piece. Raises UnreadError."""
     try:
         # Not to wait for the other end of what has become a pipe since it was looked at.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with os.fdopen(os.open(path, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ReadError("is not a regular file, but a pipe or a device", "Nothing was read from it.")
+                raise UnreadError("is not a regular file, but a pipe or a device", "Nothing was read from it.")
             return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
     except OSError as error:
-        raise ReadError(f"can't be opened: {error.strerror}", "Check its permissions.") from error
+        raise UnreadError(f"can't be opened: {error.strerror}", "Check its permissions.") from error
 
 
 def file_state(candidate: Candidate, sha256: str, size: int) -> FileState:
@@ -130,33 +129,58 @@ def gone(path: Path | str) -> bool:
     return False
 
 
-def _files(root: Path, library: Path, exclude: Sequence[str]) -> Iterator[Path]:
-    """The regular files under a folder, in order; hidden and ignored ones, links that lead out and the library left out.
+def no_file(location: str) -> bool:
+    """Whether what was a file is certainly none any more: it is gone, or a folder or a pipe has its place."""
+    if not Path(location).is_absolute():
+        return False  # of a source that is no folder
+    try:
+        mode = os.lstat(location).st_mode
+    except OSError:
+        return gone(location)
+    return not (stat.S_ISREG(mode) or stat.S_ISLNK(mode))
+
+
+def _files(root: Path, library: Path, exclude: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    """The regular files under a folder, in order, each with its path below it; hidden and ignored ones, links that lead
+    out and the library left out.
 
     Last come the folders that can't be read: each is a failure of its own.
     """
     if not root.is_dir():
-        yield root
+        yield root, root.name
         return
     unreadable: list[OSError] = []
     ignored = IgnoreFiles(root)
     for folder, folders, names in os.walk(root, onerror=unreadable.append):
-        here = Path(folder)
-        inner = [name for name in folders if not _matches((here / name).relative_to(root).as_posix(), exclude)]
-        inner = [name for name in inner if not name.startswith(".") and here / name != library]
-        folders[:] = sorted(name for name in inner if not ignored.leave_out(here / name, folder=True))
+        # Paths are joined by hand: a company's drive has a million files.
+        here, below = os.path.join(folder, ""), _below(folder, root)  # noqa: PTH118
+        inner = [name for name in folders if not _matches(below + name, exclude)]
+        inner = [name for name in inner if not name.startswith(".") and here + name != str(library)]
+        folders[:] = sorted(name for name in inner if not ignored.leave_out(here + name, folder=True))
         for name in sorted(names):
-            path = here / name
-            if not name.startswith((".", "~$")) and not ignored.leave_out(path) and _inside(path, root):
-                yield path
-    yield from (Path(error.filename) for error in unreadable)
+            location = here + name
+            if not name.startswith((".", "~$")) and not ignored.leave_out(location) and _inside(location, root):
+                yield Path(location), below + name
+    yield from ((Path(error.filename), _below(error.filename, root).rstrip("/") or root.name) for error in unreadable)
 
 
-def _inside(path: Path, root: Path) -> bool:
-    if not path.is_symlink():
-        return stat.S_ISREG(path.lstat().st_mode)
+def _below(folder: str, root: Path) -> str:
+    """What stands in front of the names in a folder when they are told from the root; a slash at its end if anything."""
+    inner = folder[len(str(root)) :].strip(os.sep).replace(os.sep, "/")
+    return f"{inner}/" if inner else ""
+
+
+def _inside(location: str, root: Path) -> bool:
     try:
-        target = path.resolve()
+        mode = os.lstat(location).st_mode
+    except FileNotFoundError:
+        return False  # it went while the folder was being listed
+    except OSError:
+        return True  # and the reason is told of it, as of any file that can't be opened
+    if not stat.S_ISLNK(mode):
+        return stat.S_ISREG(mode)
+    try:
+        target = Path(location).resolve()
     except (OSError, RuntimeError):
         return False  # a link that leads to itself
     return target.is_file() and target.is_relative_to(root.resolve())
@@ -168,14 +192,14 @@ def _matches(inner: str, globs: Iterable[str]) -> bool:
 
 
 def _under(location: str, roots: Sequence[Path]) -> bool:
-    return any(Path(location) == root or root in Path(location).parents for root in roots)
+    return any(location == str(root) or location.startswith(os.path.join(root, "")) for root in roots)  # noqa: PTH118
 
 
 def _candidate(
-    root: Path, path: Path, known: Entry | None, failure: Failure | None, taken: dict[str, str]
+    path: Path, inner: str, known: Entry | None, failure: Failure | None, taken: dict[str, str]
 ) -> Candidate:
-    source = known.source if known else _name(root, path, taken)
-    short = _name(root, path, {})
+    short = _shown(inner)
+    source = known.source if known else _name(path, inner, taken)
     location = _readable(str(path))
     taken[source] = location
     try:
@@ -194,17 +218,24 @@ def _candidate(
     return Candidate(source, path, location, status.st_size, status.st_mtime_ns, state, known, problem, short, failure)
 
 
-def _name(root: Path, path: Path, taken: dict[str, str]) -> str:
+def _name(path: Path, short: str, taken: dict[str, str]) -> str:
     """The shortest name that is still unique: below the folder's parent, or the whole path. Safe to print."""
-    short = path.relative_to(root.parent).as_posix()
+    location = str(path)
     # What can't be printed becomes one and the same sign, so that two names may become one: then they are numbered.
     for name in chain((short, path.as_posix()), (f"{path.as_posix()} ({number})" for number in count(2))):
-        shown = "".join(character if character.isprintable() else "\ufffd" for character in _readable(name))
-        if taken.get(shown, str(path)) == str(path):
+        shown = _shown(name)
+        if taken.get(shown, location) == location:
             return shown
     raise AssertionError("more names than documents")
 
 
+def _shown(name: str) -> str:
+    if name.isprintable():
+        return name
+    return "".join(character if character.isprintable() else "\ufffd" for character in _readable(name))
+
+
 def _readable(name: str) -> str:
     """A file's name as valid text: names are bytes, and need not be."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    # What can be printed is valid; this is asked of every file there is.
+    return name if name.isprintable() else name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

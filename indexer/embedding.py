@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from indexer.accelerator import Accelerated
+    from indexer.batching import BatchRunner
     from indexer.library import Library
 
     Vectors = npt.NDArray[np.float32]
 
-# Texts that run together. Sorted by length first, so that little of a batch is padding.
-BATCH = 16
+# Passages that an embedder takes on the CPU before it looks for a graphics processor: torch takes as long to load.
+PATIENCE = 500
 # Texts, and characters of one text, that are tokenized at once: an encoding takes a hundred times the memory of its text.
 TOKENIZED, PART = 1024, 100_000
 
@@ -72,6 +74,7 @@ class CompiledEmbedder:
 
         self._place = place
         self._meta, self._tokenizer = compiled.load(place)
+        self._embedded = 0
 
     def __repr__(self) -> str:
         return f"CompiledEmbedder({self.name!r}, {self.dimension} dimensions, window {self.window})"
@@ -117,27 +120,16 @@ class CompiledEmbedder:
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Vectors of passages: float32 [n, dimension], unit length, in the order given."""
-        import numpy as np
+        self._embedded += len(texts)
+        if self._embedded > PATIENCE and self._accelerated is not None:
+            try:
+                return self._accelerated.vectors(texts)
+            except RuntimeError as error:
+                from indexer.accelerator import give_up
 
-        from indexer import compiled
-        from indexer.silent_openvino import AsyncInferQueue
-
-        vectors = np.zeros((len(texts), self.dimension), np.float32)
-        if not texts:
-            return vectors
-        ids = self._ids([self._meta.passage_prompt + text for text in texts])
-        order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
-
-        def keep(request: Any, rows: list[int]) -> None:
-            vectors[rows] = request.get_output_tensor().data
-
-        queue = AsyncInferQueue(self._for_passages)
-        queue.set_callback(keep)
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
-            queue.start_async([*compiled.padded([ids[row] for row in rows])], rows)
-        queue.wait_all()
-        return vectors
+                give_up(error)
+                self._accelerated = None
+        return self._batches.vectors(self._ids([self._meta.passage_prompt + text for text in texts]), self.dimension)
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         read = [
@@ -155,10 +147,20 @@ class CompiledEmbedder:
         return compiled.runtime(self._place, hint="LATENCY")
 
     @cached_property
-    def _for_passages(self) -> Any:
+    def _batches(self) -> BatchRunner:
         from indexer import compiled
+        from indexer.batching import BatchRunner
 
-        return compiled.runtime(self._place, hint="THROUGHPUT")
+        return BatchRunner(compiled.runtime(self._place, hint="THROUGHPUT"))
+
+    @cached_property
+    def _accelerated(self) -> Accelerated | None:
+        from indexer import accelerator, compiled
+
+        if not (device := accelerator.device()):
+            return None
+        checks = self._ids([self._meta.passage_prompt + text for text in compiled.CHECKS])
+        return accelerator.accelerated(self._meta, device, self._batches.vectors(checks, self.dimension))
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:

@@ -22,6 +22,10 @@ class ReadError(PinciteError):
     """A document that gives no text: the reason why, and what would help."""
 
 
+class UnreadError(ReadError):
+    """A file whose bytes could not be had, or changed meanwhile: what it says is not known."""
+
+
 class LibraryError(PinciteError):
     """A library that can't be opened, written or trusted."""
 

@@ -62,7 +62,7 @@ class IgnoreFiles:
     root: Path
     _found: dict[str, tuple[tuple[str, tuple[Rule, ...]], ...]] = field(default_factory=dict)
 
-    def leave_out(self, path: Path, *, folder: bool = False) -> bool:
+    def leave_out(self, path: Path | str, *, folder: bool = False) -> bool:
         """Whether a file or folder below the root is to be left out. Asked from the root down, as a walk does."""
         location = str(path)  # and no Path below: this is asked of every file there is
         for base, rules in self._above(os.path.dirname(location)):  # noqa: PTH120

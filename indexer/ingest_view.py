@@ -158,7 +158,8 @@ def show_estimate(found: Any) -> None:
 
     for state, names in (("new", found.new), ("changed", found.changed), ("vanished", found.vanished)):
         for name in names:
-            data(f"{state:<9}{plain(name)}{plain(f' (equal to {found.copies[name]})') if name in found.copies else ''}")
+            equal = f" (equal to {plain(found.copies[name])})" if name in found.copies else ""
+            data(f"{state:<9}{plain(name)}{equal}")
     for name, before in found.moved.items():
         data(f"moved    {plain(before)} → {plain(name)}")
     for name, reason in found.failed.items():

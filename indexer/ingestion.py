@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from indexer import readers
-from indexer.discover import Plan, digest, file_state, gone, plan
+from indexer.discover import Plan, digest, file_state, gone, no_file, plan
 from indexer.embedding import embedder_of
-from indexer.errors import ReadError
+from indexer.errors import ReadError, UnreadError
 from indexer.intake import Intake
 from indexer.naming import resolve_all
 from indexer.reading import ReaderPool, Request
@@ -20,7 +21,7 @@ from indexer.sync import LARGEST, Needs, Task, needs, still_vanished
 
 if TYPE_CHECKING:
     from indexer.embedding import Embedder
-    from indexer.entries import FileState
+    from indexer.entries import Entry, FileState
     from indexer.library import Library
     from indexer.records import Document
 
@@ -55,14 +56,16 @@ def ingest(
             circumstances = readers.circumstances()
             # A password may be the right one this time.
             needed = needs(library, planned, circumstances=circumstances, retry=retry or bool(passwords))
-            _settle(library, planned, needed, report, prune=prune)
+            _settle(library, planned, needed, report)
             intake = Intake(
                 library, embedder, report, total=len(needed.to_read), circumstances=circumstances,
                 on_progress=on_progress, on_stored=catching_up(library),
             )  # fmt: skip
             with intake, ReaderPool(default_jobs() if jobs is None else jobs, passwords=passwords) as pool:
-                read_all(pool, intake, needed.to_read)
+                missed = read_all(pool, intake, needed.to_read)
             intake.tell("")
+            # Last: what has moved and changed at once still finds the vectors of the rest of its text.
+            _settle_vanished(library, [*still_vanished(planned.vanished, needed.placed), *missed], report, prune=prune)
         except KeyboardInterrupt:
             report.interrupted = True
         refresh(library)
@@ -110,10 +113,12 @@ def default_jobs() -> int:
     return max(1, min(4, found))
 
 
-def _settle(library: Library, planned: Plan, needed: Needs, report: Report, *, prune: bool) -> None:
-    """All that needs no reader: what moved, what was only touched, what is gone, what failed before."""
+def _settle(library: Library, planned: Plan, needed: Needs, report: Report) -> None:
+    """All that needs no reader: what moved, what was only touched, what failed before."""
+    if needed.placed:
+        leaving = [one.moved_from.location for one in needed.placed if one.moved_from]
+        library.place([(one.state, one.document_id) for one in needed.placed], filter(no_file, leaving))
     for one in needed.placed:
-        library.place(one.state, one.document_id, instead_of=one.moved_from.location if one.moved_from else "")
         if one.moved_from:
             report.moved[one.state.source] = one.of
         else:
@@ -129,10 +134,12 @@ def _settle(library: Library, planned: Plan, needed: Needs, report: Report, *, p
             report.failed.append(candidate.failure)
             report.formats[candidate.kind].failed += 1
     _settle_failures(library, planned)
-    vanished = still_vanished(planned.vanished, needed.placed)
-    if prune:
+
+
+def _settle_vanished(library: Library, vanished: Sequence[Entry], report: Report, *, prune: bool) -> None:
+    if prune and vanished:
         library.remove(entry.location for entry in vanished)
-    (report.removed if prune else report.vanished).extend(entry.source for entry in vanished)
+    (report.removed if prune else report.vanished).extend(sorted(entry.source for entry in vanished))
 
 
 class Taking(Protocol):
@@ -151,20 +158,42 @@ class Taking(Protocol):
         ...
 
 
-def read_all(pool: ReaderPool, taking: Taking, tasks: Sequence[Task]) -> None:
-    """Read the files and hand them on, in their order; last those whose bytes one of them has as well."""
+def read_all(pool: ReaderPool, taking: Taking, tasks: Sequence[Task]) -> list[Entry]:
+    """Read the files and hand them on. Returns what was known of those that have vanished since they were seen.
+
+    One that changed while it was read is tried once more: a log is written to all day.
+    """
+    again = _read_once(pool, taking, tasks, last=False)
+    vanished = [task for task in again if gone(task.candidate.path)]
+    _read_once(pool, taking, [task for task in again if task not in vanished], last=True)
+    return [task.candidate.known for task in vanished if task.candidate.known]
+
+
+def _read_once(pool: ReaderPool, taking: Taking, tasks: Sequence[Task], *, last: bool) -> list[Task]:
+    """In their order; last those whose bytes one of them has as well. Returns those to be tried again."""
     first: dict[tuple[str, str], Task] = {}
     equal: list[Task] = []
     reading: dict[str, Task] = {}
+    again: list[Task] = []
+
+    def hand_on(task: Task, outcome: Document | ReadError) -> None:
+        if isinstance(outcome, UnreadError):
+            # Without the hash that its bytes once had: what was read of it before stays.
+            task = Task(task.candidate, replace(task.state, sha256=""))
+            if not last:
+                again.append(task)
+                return
+        taking.add(task.state, outcome, updates=task.candidate.known is not None)
 
     def requests() -> Iterator[Request]:
         for task in tasks:
             try:
                 looked = _looked_at(task)
             except ReadError as error:
-                taking.add(task.state, error, updates=task.candidate.known is not None)
+                hand_on(task, error)
                 continue
-            if first.setdefault((looked.state.sha256, looked.state.kind), looked) is not looked:
+            # What may have changed since is read itself, so that no file waits for one that is not read.
+            if not last and first.setdefault((looked.state.sha256, looked.state.kind), looked) is not looked:
                 equal.append(looked)
                 continue
             candidate, state = looked.candidate, looked.state
@@ -172,13 +201,17 @@ def read_all(pool: ReaderPool, taking: Taking, tasks: Sequence[Task]) -> None:
             yield Request(candidate.path.name, candidate.path, state.sha256, state.size)
 
     for request, outcome in pool.read(requests()):
-        task = reading.pop(str(request.path))
-        taking.add(task.state, outcome, updates=task.candidate.known is not None)
+        hand_on(reading.pop(str(request.path)), outcome)
     taking.finish()
+    unread = {task.state.location for task in again}
     for task in equal:
         other = first[task.state.sha256, task.state.kind].state
-        taking.equal(task.state, other, updates=task.candidate.known is not None)
+        if other.location in unread:
+            again.append(task)
+        else:
+            taking.equal(task.state, other, updates=task.candidate.known is not None)
     taking.finish()
+    return again
 
 
 def _looked_at(task: Task) -> Task:

@@ -84,6 +84,7 @@ class Intake:
             self._characters += len(outcome.text)
         if len(self._wanted) >= LOT or self._characters >= LOT_CHARACTERS or len(self._lot) >= LOT:
             self._send()
+        self.tell(state.source)
 
     def equal(self, state: FileState, other: FileState, *, updates: bool) -> None:
         """Take a file that has the bytes of another one, which has been stored, or has failed."""
@@ -92,7 +93,7 @@ class Intake:
             why = next(failure for failure in self._report.failed if failure.location == other.location)
             self.add(state, ReadError(why.reason, why.hint), updates=updates)
             return
-        self._library.place(state, document_id)
+        self._library.place([(state, document_id)])
         self._report.copies[state.source] = other.source
         (self._report.updated if updates else self._report.added).append(state.source)
         self._done += 1

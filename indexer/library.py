@@ -113,7 +113,7 @@ class Library(Catalogue):
         keys = text_keys(document, chunks, texts)
         same = self.document_of(state.sha256, state.kind)
         if same and self.locations_of(same) != [state.location]:
-            self.place(state, same)
+            self.place([(state, same)])
             return same
         with self._commit() as run:
             old = self._alone_at(run, state.location)
@@ -149,15 +149,21 @@ class Library(Catalogue):
                 self._drop_document(run, old)
         return document_id
 
-    def place(self, state: FileState, document_id: int, *, instead_of: str = "") -> None:
-        """Record that a file says what this document says; with `instead_of`, the location that it has moved from."""
+    def place(self, placed: Sequence[tuple[FileState, int]], leaving: Iterable[str] = ()) -> None:
+        """Record which documents some files are, and the locations that files have moved from, in one transaction.
+
+        In one, for files may have changed places: a document goes only when none of them is it in the end.
+        """
         with self._commit() as run:
-            before = run("SELECT document_id FROM files WHERE location = ?", (state.location,)).fetchone()
-            if before and before[0] != document_id:
-                self._drop(run, state.location)
-            if instead_of:
-                run("DELETE FROM files WHERE location = ? AND document_id = ?", (instead_of, document_id))
-            self._place(run, state, document_id)
+            before = set()
+            for location in (*leaving, *(state.location for state, _ in placed)):
+                before.update(run("SELECT document_id FROM files WHERE location = ?", (location,)).fetchall())
+                run("DELETE FROM files WHERE location = ?", (location,))
+            for state, document_id in placed:
+                self._place(run, state, document_id)
+            for (document_id,) in before:
+                if not run("SELECT 1 FROM files WHERE document_id = ?", (document_id,)).fetchone():
+                    self._drop_document(run, document_id)
 
     def fail(self, state: FileState, reason: str, hint: str, circumstances: str = "") -> None:
         """Record that a file could not be read.
@@ -237,7 +243,10 @@ class Library(Catalogue):
     def _place(self, run: Any, state: FileState, document_id: int) -> None:
         run("DELETE FROM failures WHERE location = ?", (state.location,))
         run(
-            "INSERT OR REPLACE INTO files (location, source, document_id, size, modified_ns) VALUES (?, ?, ?, ?, ?)",
+            # Not "OR REPLACE": a name that another file has must not take that file's row with it.
+            """INSERT INTO files (location, source, document_id, size, modified_ns) VALUES (?, ?, ?, ?, ?)
+               ON CONFLICT (location) DO UPDATE SET source = excluded.source, document_id = excluded.document_id,
+               size = excluded.size, modified_ns = excluded.modified_ns, added = excluded.added""",
             (state.location, state.source, document_id, state.size, state.modified_ns),
         )
 

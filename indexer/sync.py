@@ -5,12 +5,12 @@ A file that has moved, a copy of one, and one that was only touched need no read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
-from indexer.discover import Candidate, Plan, digest, file_state, gone
+from indexer.discover import Candidate, Plan, digest, file_state, no_file
 from indexer.entries import Entry, FileState
-from indexer.errors import ReadError
+from indexer.errors import UnreadError
 from indexer.library import Library
 
 # Bytes. A file larger than this is a mistake more often than a document.
@@ -27,7 +27,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A file whose document is there already: `moved_from` is the entry that it had before, None for a copy."""
+    """A file whose document is there already, as that `of` another file: one that it has moved from, or is a copy of.
+
+    `moved_from` is the entry that was left, None for a copy; another file may stand there now.
+    """
 
     candidate: Candidate
     state: FileState
@@ -58,29 +61,71 @@ def needs(library: Library, planned: Plan, *, circumstances: str = "", retry: bo
     by_bytes: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         by_bytes.setdefault((entry.sha256, entry.kind), []).append(entry)
-    unchanged, failed, touched, placed, to_read = [], [], [], [], []
-    claimed: set[str] = set()
+    unchanged, failed, touched, known, to_read = [], [], [], [], []
     for candidate in planned.candidates:
-        if candidate.state == "unchanged" and not candidate.problem:
+        # What could not be opened the last time is looked at, even when its time says that it has not changed since.
+        if candidate.state == "unchanged" and not candidate.problem and not candidate.failure:
             unchanged.append(candidate)
         elif not retry and _failed_before(candidate, circumstances):
             failed.append(candidate)
-        elif candidate.problem or not 0 < candidate.size <= LARGEST or candidate.size not in sizes:
-            to_read.append(Task(candidate, file_state(candidate, "", candidate.size)))
         else:
-            try:
-                state = file_state(candidate, *digest(candidate.path))
-            except ReadError:
-                to_read.append(Task(candidate, file_state(candidate, "", candidate.size)))  # told when it is read
-                continue
-            same = by_bytes.get((state.sha256, candidate.kind), [])
+            task = _looked_at(candidate, sizes)
+            same = by_bytes.get((task.state.sha256, candidate.kind), []) if task.state.sha256 else []
             if candidate.known in same:
-                touched.append(Task(candidate, state))
+                touched.append(task)
             elif same:
-                placed.append(_placed(candidate, state, same, claimed))
+                known.append((task, same))
             else:
-                to_read.append(Task(candidate, state))
-    return Needs(tuple(unchanged), tuple(failed), tuple(touched), tuple(placed), tuple(to_read))
+                to_read.append(task)
+    changed = {task.state.location for task in (*(task for task, _ in known), *to_read) if _changed(task)}
+    return Needs(tuple(unchanged), tuple(failed), tuple(touched), _placed(known, changed), tuple(to_read))
+
+
+def _looked_at(candidate: Candidate, sizes: Container[int]) -> Task:
+    """The file with the hash of its bytes, when another of its size is known: else they need be looked at once only."""
+    unseen = Task(candidate, file_state(candidate, "", candidate.size))
+    if candidate.problem or not 0 < candidate.size <= LARGEST or candidate.size not in sizes:
+        return unseen
+    try:
+        return Task(candidate, file_state(candidate, *digest(candidate.path)))
+    except UnreadError:
+        return unseen  # told when it is to be read
+
+
+def _changed(task: Task) -> bool:
+    """Whether a file that is known certainly says something else now."""
+    known, state = task.candidate.known, task.state
+    if known is None or task.candidate.problem:
+        return False
+    return state.size != known.size or bool(state.sha256 and state.sha256 != known.sha256)
+
+
+def _placed(known: Sequence[tuple[Task, Sequence[Entry]]], changed: Container[str]) -> tuple[Placed, ...]:
+    """Each as moved from the first of the equal files that has left its place and that no other has moved from.
+
+    The others are copies: of one that has stayed where it was, or of one that has moved.
+    """
+    claimed: set[str] = set()
+    moved: dict[tuple[str, str], str] = {}
+    made: list[Placed | None] = []
+    for task, same in known:
+        state, candidate = task.state, task.candidate
+        left = (entry for entry in same if entry.location not in claimed)
+        entry = next((entry for entry in left if entry.location in changed or no_file(entry.location)), None)
+        if entry is None:
+            made.append(None)
+            continue
+        claimed.add(entry.location)
+        # The name that it leaves is free, and often the shorter one for its new place: a folder that moved.
+        free = candidate.known is None and entry.location not in changed and entry.source == candidate.short
+        state = replace(state, source=entry.source) if free else state
+        moved.setdefault((state.sha256, state.kind), state.source)
+        made.append(Placed(candidate, state, entry.id, entry.source, entry))
+    for number, (task, same) in enumerate(known):
+        stayed = [entry.source for entry in same if entry.location not in claimed]
+        of = stayed[0] if stayed else moved[task.state.sha256, task.state.kind]
+        made[number] = made[number] or Placed(task.candidate, task.state, same[0].id, of)
+    return tuple(one for one in made if one)
 
 
 def still_vanished(vanished: Sequence[Entry], placed: Sequence[Placed]) -> list[Entry]:
@@ -98,14 +143,3 @@ def _failed_before(candidate: Candidate, circumstances: str) -> bool:
         and failure.circumstances == circumstances
         and (failure.size, failure.modified_ns) == (candidate.size, candidate.modified_ns)
     )
-
-
-def _placed(candidate: Candidate, state: FileState, same: Sequence[Entry], claimed: set[str]) -> Placed:
-    """As moved from the first of the equal files that is gone and that no other has moved from; else as a copy."""
-    for entry in same:
-        if entry.location not in claimed and candidate.known is None and gone(entry.location):
-            claimed.add(entry.location)
-            # The name that it leaves is free, and often the shorter one for its new place: a folder that moved.
-            name = entry.source if entry.source == candidate.short else state.source
-            return Placed(candidate, replace(state, source=name), entry.id, entry.source, entry)
-    return Placed(candidate, state, same[0].id, same[0].source)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from indexer import wire
-from indexer.errors import PinciteError, ReadError
+from indexer.errors import PinciteError, ReadError, UnreadError
 from indexer.readers.assembly import one_line
 from indexer.records import Document
 
@@ -267,7 +267,7 @@ class _UnsentError(Exception):
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
-        self.reason = ReadError(message, hint)
+        self.reason = UnreadError(message, hint)
 
 
 def read_here(request: Request, passwords: Sequence[str], limits: Limits) -> Document | ReadError:

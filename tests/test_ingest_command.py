@@ -61,7 +61,7 @@ def test_a_dry_run_tells_what_the_ingest_then_does(fresh: Pincite, mixed: Path) 
     told = fresh("ingest", "mixed", "--dry-run")
     assert told.out.splitlines() == [
         "new      mixed/a.md", "new      mixed/prices.csv", "new      mixed/sub/same.md (equal to mixed/a.md)",
-        "fails    mixed/broken.pdf is not a PDF that can be read (Data format error)",
+        "fails    mixed/broken.pdf is not a PDF that can be read (Failed to load document (PDFium: Data format error).)",
     ]  # fmt: skip
     lines = told.err.splitlines()
     assert lines[0] == "0 unchanged; 2 of kinds that are not read"
@@ -95,9 +95,9 @@ def test_at_the_end_there_is_a_table_by_format(fresh: Pincite, mixed: Path) -> N
     assert (rows[2], rows[3]) == ([".pdf", "1"], [".mp3", "1"])
     assert told[-1].startswith("3 new, 1 failed (1 equal to another); 2 chunks, ")
     assert "\x1b" not in "".join(told)
-    assert fresh("ingest", "mixed", code=3).err.splitlines()[1:-1] == ["format  failed", ".pdf         1"], (
-        "what is unchanged fills no table"
-    )
+    assert [line.split()[0] for line in fresh("ingest", "mixed", code=3).err.splitlines()[1:-1]] == [
+        "format", ".pdf", ".mp3", ".tune",
+    ], "what is unchanged fills no row"  # fmt: skip
 
 
 def test_a_terminal_shows_how_far_it_is(fresh: Pincite) -> None:
@@ -116,7 +116,7 @@ def test_a_terminal_shows_how_far_it_is(fresh: Pincite) -> None:
         shown = _all(own, process)
     assert process.returncode == 0, shown
     assert re.search(r"\d+ of 40 files, \d+ chunks/s", shown), shown
-    assert "page 39.md" in shown and "40 new; 40 chunks" in shown
+    assert re.search(r"page \d+\.md", shown) and "40 new; 40 chunks" in shown
 
 
 def _all(terminal: int, process: subprocess.Popen[bytes]) -> str:
@@ -222,7 +222,8 @@ def test_a_source_that_breaks_leaves_what_is_there(fresh: Pincite) -> None:
     command = ("ingest", "--reader", READER, "--reader-arg", f"input_dir={pages}", "--prune")
     fresh(*command)
     shutil.rmtree(pages)
-    assert "SimpleDirectoryReader" in fresh.error(*command)
+    told = fresh(*command, code=1).err.splitlines()[-1]
+    assert told.startswith("pincite: ") and "SimpleDirectoryReader failed" in told
     assert len(fresh("list", "--json").json) == 1
 
 

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import pytest
 from books import book, library_at
 
-from indexer import compiled
+from indexer import accelerator, compiled, embedding
+from indexer.batching import BATCH, BatchRunner
 from indexer.config import BUNDLED_EMBEDDER
 from indexer.embedding import CompiledEmbedder, context, context_of, embedder_of, open_embedder
 from indexer.errors import EmbedderError, LibraryError
@@ -257,3 +258,102 @@ def test_a_cache_that_is_no_folder_is_told_of(tmp_path: Path) -> None:
     with pytest.raises(EmbedderError, match=r"can't be written there: Not a directory\.") as told:
         open_embedder(BUNDLED_EMBEDDER, tmp_path / "file")
     assert told.value.hint == "Set PINCITE_CACHE to a folder that can be."
+
+
+def test_an_embedder_can_be_dropped_while_it_is_at_work(bundled: CompiledEmbedder, cache: Path) -> None:
+    place = compiled.folder(BUNDLED_EMBEDDER, cache)
+    for _ in range(5):
+        vectors = CompiledEmbedder(place).embed_passages(VARIED)
+        check_near(vectors, bundled.embed_passages(VARIED), "by one that is gone")
+
+
+def test_texts_that_fail_spoil_nothing(cache: Path, bundled: CompiledEmbedder) -> None:
+    """A token that is in no vocabulary fails in the midst of a run; the next run finds every request free."""
+    runner = BatchRunner(compiled.runtime(compiled.folder(BUNDLED_EMBEDDER, cache), hint="THROUGHPUT"))
+    good = [[101, 2129, 2116, 2420, 102]] * (BATCH * 9)
+    with pytest.raises(ValueError, match="ragged"):
+        runner.vectors([*good, ["ragged"]], 384)  # type: ignore[list-item]  # the mistake is the point
+    vectors = runner.vectors(good, 384)
+    assert np.abs(vectors - bundled.embed_question("How many days")).max() < 1e-4
+
+
+def on_a_graphics_processor(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    monkeypatch.setattr(accelerator, "device", lambda: device)
+    monkeypatch.setattr(embedding, "PATIENCE", len(VARIED))
+
+
+def test_many_passages_go_through_a_graphics_processor(
+    cache: Path, bundled: CompiledEmbedder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """torch's CPU in place of one: the way there is the same."""
+    on_a_graphics_processor(monkeypatch, "cpu")
+    seen: list[int] = []
+    vectors_of = accelerator.Accelerated.vectors
+
+    def watched(self: accelerator.Accelerated, texts: Sequence[str]) -> Vectors:
+        seen.append(len(texts))
+        return vectors_of(self, texts)
+
+    monkeypatch.setattr(accelerator.Accelerated, "vectors", watched)
+    embedder = open_embedder(BUNDLED_EMBEDDER, cache)
+    check_near(embedder.embed_passages(VARIED), bundled.embed_passages(VARIED), "few: on the CPU")
+    assert seen == []
+    check_near(embedder.embed_passages(VARIED), bundled.embed_passages(VARIED), "many: accelerated")
+    assert seen == [len(compiled.CHECKS), len(VARIED)]
+    assert embedder.fingerprint == bundled.fingerprint and caplog.messages == []
+
+
+def test_a_graphics_processor_that_cannot_be_used_is_told_of_once(
+    cache: Path, bundled: CompiledEmbedder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    on_a_graphics_processor(monkeypatch, "cuda")
+    embedder = open_embedder(BUNDLED_EMBEDDER, cache)
+    for _ in range(3):
+        check_near(embedder.embed_passages(VARIED), bundled.embed_passages(VARIED), "on the CPU after all")
+    assert len(caplog.messages) == 1, caplog.messages
+    assert caplog.messages[0].startswith("embedding on the CPU, the graphics processor can't be used: ")
+
+
+def test_a_graphics_processor_that_fails_later_is_given_up(
+    cache: Path, bundled: CompiledEmbedder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    on_a_graphics_processor(monkeypatch, "cpu")
+    embedder = open_embedder(BUNDLED_EMBEDDER, cache)
+    embedder.embed_passages(VARIED * 2)
+
+    def out_of_memory(self: accelerator.Accelerated, texts: Sequence[str]) -> Vectors:
+        raise RuntimeError("out of memory\nTried to allocate")
+
+    monkeypatch.setattr(accelerator.Accelerated, "vectors", out_of_memory)
+    for _ in range(2):
+        check_near(embedder.embed_passages(VARIED), bundled.embed_passages(VARIED), "on the CPU after all")
+    assert caplog.messages == ["embedding on the CPU, the graphics processor can't be used: out of memory"]
+
+
+def test_a_graphics_processor_with_other_vectors_is_refused(
+    bundled: CompiledEmbedder, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    meta, _ = compiled.load(compiled.folder(BUNDLED_EMBEDDER, cache))
+    vectors = bundled.embed_passages(compiled.CHECKS)
+    assert accelerator.accelerated(meta, "cpu", vectors) is not None
+    assert accelerator.accelerated(meta, "cpu", np.roll(vectors, 1, axis=0)) is None
+    assert "gives other vectors" in caplog.messages[0]
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "driver", "expected"),
+    [
+        ("darwin", "arm64", False, "mps"),
+        ("darwin", "x86_64", True, ""),
+        ("linux", "x86_64", True, "cuda"),
+        ("linux", "x86_64", False, ""),
+        ("win32", "AMD64", True, "cuda"),
+    ],
+)
+def test_a_graphics_processor_is_seen_without_torch(
+    system: str, machine: str, driver: bool, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accelerator.sys, "platform", system)
+    monkeypatch.setattr(accelerator.platform, "machine", lambda: machine)
+    monkeypatch.setattr(accelerator, "NVIDIA", (tmp_path / "none", tmp_path if driver else tmp_path / "no"))
+    assert accelerator.device() == expected
