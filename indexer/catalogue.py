@@ -72,7 +72,12 @@ class Catalogue:
                FROM files JOIN documents ON documents.id = document_id ORDER BY source"""
         )
         return [
-            Entry(*(*row[:8], row[8] or title_from_name(row[1]), *row[9:13], tuple(json.loads(row[13]))))
+            Entry(
+                *row[:8],
+                row[8] or title_from_name(row[1]),
+                *row[9:13],
+                tuple(json.loads(row[13])) if row[13] != "[]" else (),
+            )
             for row in rows
         ]
 
