@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,35 +28,54 @@ FOLDER = "lexical"
 FORMAT = 2
 # Bytes that the writer may hold before it writes a segment. Tantivy asks for 15 MB a thread at least.
 WRITER_BYTES = 64_000_000
+# What is deleted still counts as a document that has its words, until its segment is written anew: BM25's weights drift
+# from those of the living. So all is written anew when more than this part was deleted, or any of so few chunks.
+DELETED_PART = 0.25
+FEW = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far the folder has come."""
+    """How far the folder has come, and about how many deleted chunks still count in it."""
 
     generation: int
     last: int
+    deleted: int = 0
     format: int = FORMAT
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the folder held at a moment: how far it had come at least, and what searches it (None: nothing to search)."""
+
+    state: State
+    searcher: Any
+
+
 class LexicalIndex:
-    """The living chunks of a library by BM25, as of the moment it was opened."""
+    """The living chunks of a library by BM25, as of the moment it was opened.
 
-    def __init__(self, library: Library) -> None:
+    Within `Library.reading`, `opened` is what `open_folder` gave before that.
+    """
+
+    def __init__(self, library: Library, opened: Opened | None = None) -> None:
         self._analyzers: dict[str, Any] = {}
+        opened = opened or open_folder(library.folder)
         with library.reading():
-            self._read(library)
+            self._read(library, opened)
 
-    def _read(self, library: Library) -> None:
+    def _read(self, library: Library, opened: Opened) -> None:
         self.generation = library.generation
         self._languages = {languages.field(code) for code in library.languages()}
-        state = _state(library.folder)
-        base = _searcher(_open(library.folder)) if state else None
+        # A folder that has come further than this state of the library lacks what went since.
+        state, base = opened.state, opened.searcher
+        if state.generation > self.generation:
+            state, base = State(0, 0), None
         self._parts = [base] if base is not None else []
-        last = state.last if base is not None and state else 0
+        last = state.last
         # A writer that is between its commit and its note of it, or died there: those chunks are in the tail as well.
         self._beyond = _above(last) if base is not None and _count(base, _above(last)) else None
-        self._masked = set(library.removed_since(state.generation, last)) if base is not None and state else set()
+        self._masked = set(library.removed_since(state.generation, last))
         self.pending = len(self._masked)
         if library.last_chunk() > last:
             self.pending += self._add_tail(library.chunks_after(last))
@@ -134,23 +153,26 @@ class LexicalIndex:
         return weights
 
 
-def catch_up(library: Library) -> None:
-    """Bring the folder up to the library's state. Needs the writer lock. Safe to repeat after a crash at any moment."""
+def catch_up(library: Library, *, anew: bool = False) -> None:
+    """Bring the folder up to the library's state; with `anew`, write all of it again. Needs the writer lock.
+
+    Safe to repeat after a crash at any moment.
+    """
     with library.writing():
         state, generation = _state(library.folder), library.generation
         index = _open(library.folder) if state else None
         if state is None or _searcher(index) is None:
             _make(library.folder)
             state, index = State(0, 0), _open(library.folder)
-        if state.generation == generation:
+        if state.generation == generation and not anew:
             return
         if index is None:
             raise LibraryError(
                 f"{library.folder / FOLDER}: the index can't be made.", "Check the folder's permissions and space."
             )
         try:
-            _write(library, index, state)
-            _save(library.folder, State(generation, library.last_chunk()))
+            deleted = _write(library, index, state, anew=anew)
+            _save(library.folder, State(generation, library.last_chunk(), deleted))
         except (ValueError, OSError) as error:
             raise LibraryError(
                 f"{library.folder / FOLDER}: the index can't be written ({error}).",
@@ -160,18 +182,38 @@ def catch_up(library: Library) -> None:
 
 def build(library: Library) -> None:
     """Make the folder anew from the library. Needs the writer lock."""
-    with library.writing():
-        shutil.rmtree(library.folder / FOLDER, ignore_errors=True)
-        catch_up(library)
+    catch_up(library, anew=True)
 
 
-def _write(library: Library, index: Any, state: State) -> None:
-    with index.writer(WRITER_BYTES, 1) as writer:
-        # A crash may have left chunks of an unfinished round: they are dropped and added again.
-        writer.delete_documents_by_query(_above(state.last))
-        for chunk_id in library.removed_since(state.generation, state.last):
+def _write(library: Library, index: Any, state: State, *, anew: bool) -> int:
+    """In one commit of Tantivy's, so that who reads meanwhile has all before it or all after. Returns how many were deleted."""
+    removed = library.removed_since(state.generation, state.last)
+    # A crash may have left chunks of an unfinished round: they are dropped and added again.
+    left = _count(index.searcher(), _above(state.last))
+    deleted, living = state.deleted + len(removed) + left, library.count("chunks")
+    anew = anew or (deleted > 0 and (living <= FEW or deleted > DELETED_PART * living))
+    with _writing(index) as writer:
+        if anew:
+            writer.delete_all_documents()
+        elif left:
+            writer.delete_documents_by_query(_above(state.last))
+        for chunk_id in () if anew else removed:
             writer.delete_documents_by_term("id", chunk_id)
-        _add(writer, library.chunks_after(state.last))
+        _add(writer, library.chunks_after(0 if anew else state.last))
+    return 0 if anew else deleted
+
+
+@contextlib.contextmanager
+def _writing(index: Any) -> Iterator[Any]:
+    """A writer that commits at the end, or nothing at all. Tantivy's own context commits what there is when it is interrupted."""
+    writer = index.writer(WRITER_BYTES, 1)
+    try:
+        yield writer
+    except BaseException:
+        writer.rollback()
+        raise
+    writer.commit()
+    writer.wait_merging_threads()
 
 
 def _add(writer: Any, chunks: Iterable[Found]) -> int:
@@ -250,6 +292,16 @@ def _searcher(index: Any) -> Any:
     except (ValueError, OSError):
         return None
     return searcher
+
+
+def open_folder(folder: Path) -> Opened:
+    """The folder as it is. To be had before the state of the library that it is searched with: it may lag, never lead."""
+    # The note first: what the index has beyond it is known to be there twice.
+    state = _state(folder)
+    searcher = _searcher(_open(folder)) if state else None
+    # A folder that was found damaged has no note until it is made anew.
+    whole = state and searcher is not None and _state(folder)
+    return Opened(state, searcher) if state and whole else Opened(State(0, 0), None)
 
 
 def _above(chunk_id: int) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from indexer.records import Document
 
 if TYPE_CHECKING:
+    from indexer.lexical import Opened
     from indexer.library import Library
 
 
@@ -16,17 +17,20 @@ def verify(library: Library) -> list[str]:
     Checks SQLite's own structure, each span against its text, vectors for length and unit norm, and the derived indexes
     against the truth.
     """
+    from indexer.lexical import open_folder
+
+    opened = open_folder(library.folder)
     with library.reading():
-        return library.check() or _problems(library)
+        return library.check() or _problems(library, opened)
 
 
-def _problems(library: Library) -> list[str]:
+def _problems(library: Library, opened: Opened) -> list[str]:
     problems = []
     for entry in library.entries():
         document = library.document(entry.id)
         problems += [f"{entry.source}: {problem}" for problem in _spans(document)]
         problems += [f"{entry.source}: {problem}" for problem in _covered(document, library)]
-    return problems + _vectors(library) + _derived(library)
+    return problems + _vectors(library) + _derived(library, opened)
 
 
 def _spans(document: Document) -> list[str]:
@@ -60,14 +64,14 @@ def _vectors(library: Library) -> list[str]:
     return [f"chunk {wrong[0]}: its vector is damaged ({len(wrong)} such)"] if len(wrong) else []
 
 
-def _derived(library: Library) -> list[str]:
+def _derived(library: Library, opened: Opened) -> list[str]:
     """The dense and lexical indexes hold the living chunks and no others."""
     from indexer.dense import DenseIndex
     from indexer.lexical import LexicalIndex
 
     living = {int(i) for i in library.vectors_after(0)[0]}
     problems = []
-    for name, ids in (("dense", DenseIndex(library).ids()), ("lexical", LexicalIndex(library).ids())):
+    for name, ids in (("dense", DenseIndex(library).ids()), ("lexical", LexicalIndex(library, opened).ids())):
         if ids != living:
             missing, extra = len(living - ids), len(ids - living)
             problems.append(
