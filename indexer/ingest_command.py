@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from indexer.terminal import json_line, plain, talk
 if TYPE_CHECKING:
     from indexer.config import Settings
     from indexer.report import Report
+
+# Seconds in which a signal after the first is the same wish: ending takes less.
+_IMPATIENCE = 3.0
 
 
 def chosen(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -213,13 +217,22 @@ def _passwords(file: Path | None) -> tuple[str, ...]:
 
 @contextmanager
 def _ended_by_signal() -> Iterator[None]:
-    """SIGTERM, as from a service manager, ends as cleanly as Ctrl-C."""
+    """SIGTERM, as from a service manager, ends as cleanly as Ctrl-C. A second signal soon after does not disturb the end."""
+    first = 0.0
 
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        nonlocal first
+        if not first or time.monotonic() > first + _IMPATIENCE:
+            first = time.monotonic()
+            raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    # One that is ignored, as in a command in the background of a script, stays so.
+    before = {number: signal.getsignal(number) for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

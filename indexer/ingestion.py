@@ -40,7 +40,7 @@ def ingest(
     `embedder` is the library's own when None. With `prune`, documents whose file has vanished from `paths` are removed;
     with `retry`, files that failed before are read again though they have not changed. `jobs` is how many processes read
     (None: by the processors; 0: this one, behind no limits); `passwords` are tried on protected files. `wait` is how long
-    to wait for another writer, in seconds. Ctrl-C ends after the last whole document, with `interrupted` set in the report.
+    to wait for another writer, in seconds. Ctrl-C ends it at once, with `interrupted` set in the report: documents are in the library wholly or not.
     Raises PinciteError when nothing could be done at all; a file that fails is in the report and in the library.
     """
     started = time.perf_counter()
@@ -48,11 +48,12 @@ def ingest(
     with library.writing(wait):
         embedder = embedder or embedder_of(library)
         library.bind(embedder)
-        planned = plan(library, named, include, exclude)
-        report = Report(skipped=planned.skipped)
-        for suffix, number in planned.skipped.items():
-            report.formats[suffix].skipped = number
+        report = Report()
         try:
+            planned = plan(library, named, include, exclude)
+            report.skipped = planned.skipped
+            for suffix, number in planned.skipped.items():
+                report.formats[suffix].skipped = number
             circumstances = readers.circumstances()
             # A password may be the right one this time.
             needed = needs(library, planned, circumstances=circumstances, retry=retry or bool(passwords))
@@ -66,9 +67,10 @@ def ingest(
             intake.tell("")
             # Last: what has moved and changed at once still finds the vectors of the rest of its text.
             _settle_vanished(library, [*still_vanished(planned.vanished, needed.placed), *missed], report, prune=prune)
+            refresh(library)
         except KeyboardInterrupt:
+            # And no more: searches are right without it, and the next ingest does it.
             report.interrupted = True
-        refresh(library)
     report.seconds = time.perf_counter() - started
     return report
 

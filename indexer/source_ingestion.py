@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from indexer.embedding import embedder_of
 from indexer.entries import FileState
-from indexer.errors import ReadError
+from indexer.errors import PinciteError, ReadError
 from indexer.ingestion import catching_up, refresh
 from indexer.intake import Intake
 from indexer.languages import detect
@@ -28,7 +28,7 @@ def ingest_source(
 ) -> Report:  # fmt: skip
     """Load a source's documents: new ones added, changed ones replaced; with `prune`, those it no longer has are removed.
 
-    Ctrl-C ends after the last whole document, with `interrupted` set in the report. Raises PinciteError when the reader
+    Ctrl-C ends it at once, with `interrupted` set in the report. Raises PinciteError when the reader
     fails: what came before is stored, and nothing is taken for vanished.
     """
     started = time.perf_counter()
@@ -41,15 +41,17 @@ def ingest_source(
             with intake:
                 try:
                     fetched = _fetch(library, source, intake, report)
-                finally:
+                except PinciteError:
                     # The connection may have broken after a thousand pages: they are good.
                     intake.finish()
+                    refresh(library)
+                    raise
+                intake.finish()
             intake.tell("")
             _vanished(library, source, fetched, report, prune=prune)
+            refresh(library)
         except KeyboardInterrupt:
             report.interrupted = True
-        finally:
-            refresh(library)
     report.seconds = time.perf_counter() - started
     return report
 
