@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 # Texts that are embedded together: enough to find company of one's own length, few enough to lose when interrupted.
 LOT = 512
+# Of the first lot, so that embedding begins while the first files are being read; each lot after it is twice as large.
+FIRST_LOT = 64
 # Characters of documents that wait for their vectors: a bound on memory.
 LOT_CHARACTERS = 20_000_000
 # Texts after which the embedding thread looks whether it is still wanted.
@@ -64,6 +66,7 @@ class Intake:
         self._wanted: dict[bytes, str] = {}
         self._known: dict[bytes, Any] = {}
         self._characters = 0
+        self._room = FIRST_LOT
         self._under_way: deque[tuple[list[Arrival], dict[bytes, Any], list[bytes], Future[Any]]] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pincite-embedder")
         self._stop = threading.Event()
@@ -82,7 +85,7 @@ class Intake:
         else:
             self._lot.append(self._chunked(state, outcome, updates=updates))
             self._characters += len(outcome.text)
-        if len(self._wanted) >= LOT or self._characters >= LOT_CHARACTERS or len(self._lot) >= LOT:
+        if max(len(self._wanted), len(self._lot)) >= self._room or self._characters >= LOT_CHARACTERS:
             self._send()
         self.tell(state.source)
 
@@ -129,6 +132,7 @@ class Intake:
             future = self._thread.submit(self._embed, texts)
             self._under_way.append((self._lot, self._known, keys, future))
             self._lot, self._wanted, self._known, self._characters = [], {}, {}, 0
+            self._room = min(2 * self._room, LOT)
         while len(self._under_way) > 1:
             self._store_lot()
 
