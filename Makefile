@@ -60,7 +60,7 @@ lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
 
-bench: $(INSTALLED)  ## measure coverage and answers
+bench: $(INSTALLED)  ## measure speed, memory, coverage and answers: ten minutes
 	$(BIN)/python -m tests.benchmarks
 
 notebooks: $(INSTALLED)  ## run the notebooks and keep what they show
