@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 
 from indexer.entries import Entry
@@ -15,19 +16,13 @@ def resolve(entries: Sequence[Entry], name: str) -> Entry:
 
     Raises LibraryError when there is none, or more than one.
     """
-    found = _named(entries, name)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        listed = ", ".join(entry.source for entry in found[:5])
-        raise LibraryError(f"{name}: more than one document is called so: {listed}.", "Name one of them.")
-    raise LibraryError(f"{name}: there is no such document in the library.", "`pincite list` shows what there is.")
+    return _only(_named(entries, name), name)
 
 
 def resolve_all(entries: Sequence[Entry], name: str) -> list[Entry]:
     """As `resolve`; the name of a folder means every document in it."""
-    inside = _in_folder(entries, name)
-    return inside if inside and not _named(entries, name) else [resolve(entries, name)]
+    found = _named(entries, name)
+    return ([] if found else _in_folder(entries, name)) or [_only(found, name)]
 
 
 def title_from_name(name: str) -> str:
@@ -36,22 +31,32 @@ def title_from_name(name: str) -> str:
     return " ".join(re.sub(r"[_\s]+|(?<=\w)-(?=\w)", " ", stem).split()) or name
 
 
+def _only(found: Sequence[Entry], name: str) -> Entry:
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join(entry.source for entry in found[:5])
+        raise LibraryError(f"{name}: more than one document is called so: {listed}.", "Name one of them.")
+    raise LibraryError(f"{name}: there is no such document in the library.", "`pincite list` shows what there is.")
+
+
 def _named(entries: Sequence[Entry], name: str) -> list[Entry]:
     """By the first of these ways that finds any."""
     location = str(Path(name).absolute())
     ending = f"/{name}"
-    for found in (
-        [entry for entry in entries if name == entry.source or location == entry.location],
-        [entry for entry in entries if name == str(entry.id)],
-        [entry for entry in entries if f"/{entry.source}".endswith(ending)],
-        [entry for entry in entries if f"/{PurePosixPath(entry.source).with_suffix('')}".endswith(ending)],
-    ):
-        if found:
+    ways: tuple[Callable[[Entry], bool], ...] = (
+        lambda entry: name == entry.source or location == entry.location,
+        lambda entry: name == str(entry.id),
+        lambda entry: f"/{entry.source}".endswith(ending),
+        # The first half spares nearly all the paths.
+        lambda entry: name in entry.source and f"/{PurePosixPath(entry.source).with_suffix('')}".endswith(ending),
+    )
+    for fits in ways:
+        if found := [entry for entry in entries if fits(entry)]:
             return found
     return []
 
 
 def _in_folder(entries: Sequence[Entry], name: str) -> list[Entry]:
-    folder = Path(name).absolute()
-    short = f"{name.rstrip('/')}/"
-    return [entry for entry in entries if entry.source.startswith(short) or folder in Path(entry.location).parents]
+    inside = (os.path.join(Path(name).absolute(), ""), f"{name.rstrip('/')}/")  # noqa: PTH118
+    return [entry for entry in entries if entry.location.startswith(inside[0]) or entry.source.startswith(inside[1])]
