@@ -71,15 +71,7 @@ class Catalogue:
                       (SELECT count(*) FROM chunks WHERE chunks.document_id = documents.id), added, notes
                FROM files JOIN documents ON documents.id = document_id ORDER BY source"""
         )
-        return [
-            Entry(
-                *row[:8],
-                row[8] or title_from_name(row[1]),
-                *row[9:13],
-                tuple(json.loads(row[13])) if row[13] != "[]" else (),
-            )
-            for row in rows
-        ]
+        return [Entry(*(*row[:8], row[8] or title_from_name(row[1]), *row[9:13], _notes(row[13]))) for row in rows]
 
     def failures(self) -> list[Failure]:
         """Every file that could not be read, by name."""
@@ -132,8 +124,14 @@ class Catalogue:
         }
 
     def chunks_after(self, chunk_id: int) -> Iterator[Found]:
-        """The chunks whose id is above this one, in order: what a derived index has not seen."""
-        yield from self._found("SELECT id FROM chunks WHERE id > ?", (chunk_id,))
+        """The chunks whose id is above this one, in order: what a derived index has not seen.
+
+        Some thousands at a time, so that a large library need not fit into memory.
+        """
+        sql = "SELECT id FROM chunks WHERE id > ? ORDER BY id LIMIT ?"
+        while part := self._rows(f"SELECT max(id) FROM ({sql})", (chunk_id, PART))[0][0]:
+            yield from self._found(sql, (chunk_id, PART))
+            chunk_id = int(part)
 
     def chunks_of(self, document_id: int) -> list[Found]:
         """A document's chunks, in order."""
@@ -249,3 +247,7 @@ class Catalogue:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise database.told(self.folder / DATABASE, error) from error
+
+
+def _notes(value: str) -> tuple[str, ...]:
+    return tuple(json.loads(value)) if value != "[]" else ()  # few files have any
