@@ -105,7 +105,7 @@ def tell(report: Report, library: Library) -> None:
         talk("1 document has no file any more; --prune drops it")
     elif report.vanished:
         talk(f"{len(report.vanished):,} documents have no file any more; --prune drops them")
-    if not library.count("documents") and not report.failed:
+    if not library.count("documents") and not report.failed and not report.interrupted:
         talk("there was nothing to read")
 
 

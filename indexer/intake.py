@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,8 +35,10 @@ LOT = 512
 FIRST_LOT = 64
 # Characters of documents that wait for their vectors: a bound on memory.
 LOT_CHARACTERS = 20_000_000
-# Texts after which the embedding thread looks whether it is still wanted.
+# Texts after which the embedding thread looks whether it is still wanted: at most so many, and on a machine that is slow or
+# busy what it embeds in about so many seconds, for Ctrl-C waits for it.
 SLICE = 128
+SLICE_SECONDS = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Intake:
         self._under_way: deque[tuple[list[Arrival], dict[bytes, Any], list[bytes], Future[Any]]] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pincite-embedder")
         self._stop = threading.Event()
+        self._slice = SLICE // 4
 
     def __enter__(self) -> Intake:
         return self
@@ -141,11 +145,12 @@ class Intake:
 
         order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
         vectors = np.zeros((len(texts), self._embedder.dimension), np.float32)
-        for start in range(0, len(order), SLICE):
-            if self._stop.is_set():
-                break
-            rows = order[start : start + SLICE]
+        while order and not self._stop.is_set():
+            rows, order = order[: self._slice], order[self._slice :]
+            started = time.perf_counter()
             vectors[rows] = self._embedder.embed_passages([texts[row] for row in rows])
+            in_time = len(rows) * SLICE_SECONDS / max(time.perf_counter() - started, 1e-6)
+            self._slice = min(max(int(in_time), SLICE // 8), SLICE)
         return vectors
 
     def _store_lot(self) -> None:

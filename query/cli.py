@@ -6,6 +6,7 @@ Data goes to stdout, talk to stderr; exit 0 done, 1 an error told in one line, 2
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from io import TextIOWrapper
@@ -269,6 +270,9 @@ def main() -> None:
         )
         talk(f"pincite: something went wrong: {plain(reason)[:300]}. Nothing was lost; --debug shows where it was.")
         sys.exit(1)
+    finally:
+        # All is said: Ctrl-C while Python itself ends could only change the exit code.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
-import signal
 import sqlite3
 import stat
 import subprocess
@@ -25,7 +23,7 @@ from hypothesis import strategies as st
 from indexer import dense, lexical
 from indexer.entries import Identity
 from indexer.errors import LibraryError
-from indexer.ingestion import ingest, rebuild, refresh
+from indexer.ingestion import rebuild, refresh
 from indexer.library import DATABASE, Library, open_library
 from indexer.naming import resolve
 from indexer.verification import verify
@@ -445,65 +443,3 @@ def test_a_library_that_can_only_be_read_is_searched(tmp_path: Path, walled: dic
                 path.chmod(mode)
     assert lines == ["['a.md', 'c.md'] []"] + [f"{folder}: the library can only be read."] * 3
     library.close()
-
-
-INGEST = """
-import sys
-from pathlib import Path
-from indexer import dense, ingest, languages
-from indexer.library import open_library
-from books import EMBEDDER
-sys.modules["indexer.ingestion"].CATCH_UP, dense.TAIL = 12, 6
-languages.detect("Leave is paid.")
-library = open_library(Path(sys.argv[1]), create=True)
-print("ready", flush=True)
-ingest(library, [Path(sys.argv[2])], EMBEDDER, on_progress=lambda progress: print(progress.done, flush=True))
-"""
-
-
-def test_death_at_any_moment_leaves_whole_documents(tmp_path: Path, walled: dict[str, str]) -> None:
-    dice = random.Random(7)
-    shelf = tmp_path / "shelf"
-    shelf.mkdir()
-    names = [f"{n}.md" for n in range(24)]
-
-    def write(version: int) -> None:
-        for name in names:
-            (shelf / name).write_text(f"# Rule of {name}\n\n" + f"This is version {version} of it. " * 40)
-
-    def versions(library: Library) -> dict[str, set[str]]:
-        texts = {entry.source: library.whole_text(entry.id) for entry in library.entries()}
-        return {
-            Path(source).name: {part.split()[0] for part in text.split("version ")[1:]}
-            for source, text in texts.items()
-        }
-
-    killed: list[int] = []
-    held: dict[str, set[str]] = {}
-    for version in range(10):
-        write(version)
-        with start(walled, INGEST, tmp_path / "library", shelf) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n", process.communicate()
-            # At some file, or after the last while the indexes catch up; and somewhere in what it does there.
-            moment = dice.randint(0, len(names))
-            assert any(int(line) == moment for line in process.stdout), (
-                f"it ended before {moment}: {process.communicate()}"
-            )
-            time.sleep(dice.uniform(0, 0.02))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            killed += [moment] * (process.returncode == -signal.SIGKILL)
-        with open_library(tmp_path / "library", create=True) as library:
-            assert verify(library) == []
-            for name, found in versions(library).items():
-                assert found in ({str(version)}, held.get(name)), (
-                    f"{name} is of {found}, was {held.get(name)}, should be {version}"
-                )
-            held = versions(library)
-    assert len(killed) >= 5, f"most were too late to be killed: {killed}"
-    with open_library(tmp_path / "library") as library:
-        report = ingest(library, [shelf], EMBEDDER)
-        assert report.failed == []
-        assert versions(library) == {name: {"9"} for name in names}
-        assert verify(library) == []

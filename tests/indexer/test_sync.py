@@ -18,15 +18,13 @@ import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from looks import looks_of
 
 from indexer.ingestion import ingest
 from indexer.library import Library, open_library
 from indexer.records import Document
-from indexer.verification import verify
-from query.retrieve import Searcher
 from tests.conformance.hash_embedder import HashEmbedder
 
-QUESTIONS = ("How many days of paid leave are there?", "the price of a pump", "Wann öffnet die Kantine?", "zebra")
 LEAVE = "# Leave\n\nThere are 25 days of paid leave.\n\n## Sick leave\n\nA note is needed after three days.\n"
 PUMP = "The price of this pump is 9 EUR. It pumps water from the cellar.\n\nThe other pump costs more, and is green.\n"
 CANTEEN = "Die Kantine öffnet um elf Uhr.\n\nFreitags gibt es Suppe, und der Urlaub muss angemeldet werden.\n"
@@ -145,56 +143,6 @@ class Folder:
                 self.write(other, path.read_bytes(), just_now=just_now)
             elif verb == "copy all":
                 shutil.copy2(path, self.at(other))
-
-
-def looks_of(library: Library, embedder: HashEmbedder) -> dict[str, Any]:
-    """All that a library says, but the numbers that it gives and the days."""
-    entries = library.entries()
-    files = {
-        entry.source: (entry.sha256, entry.kind, entry.media_type, entry.title, entry.language, entry.pages,
-                       entry.chunks, entry.size, entry.location, entry.notes)
-        for entry in entries
-    }  # fmt: skip
-    chunks = {
-        entry.source: [
-            (found.chunk.start, found.chunk.end, found.text, found.chunk.where.as_json(), found.chunk.tokens, found.title)
-            for found in library.chunks_of(entry.id)
-        ]
-        for entry in entries
-    }  # fmt: skip
-    documents = {entry.source: bare(library.document(entry.id)) for entry in entries}
-    failures = sorted((failure.source, failure.reason, failure.hint, failure.sha256) for failure in library.failures())
-    searcher = Searcher(library, embedder)
-    names = {name: min(one.source for one in entries if one.id == entry.id) for entry in entries for name in [entry.id]}
-    hits = {}
-    for question in QUESTIONS:
-        found = searcher.search(question, 1000).hits
-        assert all(hit.document == names[hit.chunk.document_id] for hit in found)
-        hits[question] = sorted(
-            (
-                hit.document,
-                hit.chunk.start,
-                hit.chunk.end,
-                hit.text,
-                hit.title,
-                rounded(hit.scores),
-                round(hit.score, 3),
-            )
-            for hit in found
-        )
-    return {
-        "files": files, "chunks": chunks, "documents": documents, "failures": failures, "hits": hits,
-        "counts": {table: library.count(table) for table in ("documents", "files", "chunks", "failures")},
-        "verify": verify(library),
-    }  # fmt: skip
-
-
-def bare(document: Document) -> tuple[object, ...]:
-    return document.text, document.blocks, document.title, document.language, document.pages, document.notes
-
-
-def rounded(scores: dict[str, float]) -> list[tuple[str, float]]:
-    return sorted((method, round(score, 3)) for method, score in scores.items())
 
 
 def by_bytes(library: Library) -> dict[tuple[str, str], list[int]]:
