@@ -126,8 +126,7 @@ def _settle(library: Library, planned: Plan, needed: Needs, report: Report) -> N
         else:
             report.copies[one.state.source] = one.of
             (report.updated if one.candidate.known else report.added).append(one.state.source)
-    for task in needed.touched:
-        library.touch(task.state)
+    library.touch([task.state for task in needed.touched if _news_of(task)])
     for candidate in (*needed.unchanged, *(task.candidate for task in needed.touched)):
         report.unchanged += 1
         report.formats[candidate.kind].unchanged += 1
@@ -136,6 +135,12 @@ def _settle(library: Library, planned: Plan, needed: Needs, report: Report) -> N
             report.failed.append(candidate.failure)
             report.formats[candidate.kind].failed += 1
     _settle_failures(library, planned)
+
+
+def _news_of(task: Task) -> bool:
+    """Whether there is anything to note of a file whose bytes are as they were: not while its time is not to be trusted."""
+    candidate = task.candidate
+    return bool(candidate.failure or not candidate.known or candidate.known.modified_ns != task.state.modified_ns)
 
 
 def _settle_vanished(library: Library, vanished: Sequence[Entry], report: Report, *, prune: bool) -> None:

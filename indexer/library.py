@@ -189,11 +189,14 @@ class Library(Catalogue):
                 ),
             )
 
-    def touch(self, state: FileState) -> None:
-        """Record a new time of change for a file whose bytes are the same; that it could not be opened is over."""
+    def touch(self, states: Sequence[FileState]) -> None:
+        """Record new times of change for files whose bytes are the same; that they could not be opened is over."""
+        if not states:
+            return
         with self._commit() as run:
-            run("UPDATE files SET modified_ns = ? WHERE location = ?", (state.modified_ns, state.location))
-            run("DELETE FROM failures WHERE location = ?", (state.location,))
+            for state in states:
+                run("UPDATE files SET modified_ns = ? WHERE location = ?", (state.modified_ns, state.location))
+                run("DELETE FROM failures WHERE location = ?", (state.location,))
 
     def remove(self, locations: Iterable[str]) -> int:
         """Remove what was read from these locations, failures too, in one transaction. Returns how many files went.

@@ -20,9 +20,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from looks import looks_of
 
+from indexer import ingestion
+from indexer.entries import FileState
 from indexer.ingestion import ingest
 from indexer.library import Library, open_library
 from indexer.records import Document
+from indexer.report import Report
+from indexer.verification import verify
 from tests.conformance.hash_embedder import HashEmbedder
 
 LEAVE = "# Leave\n\nThere are 25 days of paid leave.\n\n## Sick leave\n\nA note is needed after three days.\n"
@@ -252,3 +256,223 @@ def test_after_edits_that_workers_read_the_library_is_as_one_made_from_scratch(t
         [("write", "letter.docx", "", 9, False), ("fold", "page.html", "", 0, True), ("delete", "b.md", "", 0, True)],
     ]  # fmt: skip
     sync(tmp_path, rounds, jobs=2)
+
+
+# One at a time
+
+
+class Shelf:
+    """A folder, and a library in step with it."""
+
+    def __init__(self, place: Path) -> None:
+        self.folder = Folder(place / "docs")
+        self.folder.root.mkdir()
+        self.embedder = CountingEmbedder()
+        self.library = open_library(place / "library", create=True)
+
+    def ingest(self, *paths: Path, prune: bool = True) -> Report:
+        self.embedder.texts.clear()
+        return ingest(self.library, paths or self.folder.root, self.embedder, prune=prune, jobs=0)
+
+    def ids(self, name: str) -> list[int]:
+        entry = next(entry for entry in self.library.entries() if entry.source == name)
+        return [found.chunk.id for found in self.library.chunks_of(entry.id)]
+
+    def text(self, name: str) -> str:
+        return self.library.document(name).text
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    made = Shelf(tmp_path)
+    with made.library:
+        yield made
+
+
+def test_files_that_change_places_are_told_apart_by_their_bytes(shelf: Shelf) -> None:
+    for name, text in {"a.md": LEAVE, "b.md": PUMP, "c.md": CANTEEN}.items():
+        shelf.folder.write(name, text.encode())
+    shelf.ingest()
+    ids = {name: shelf.ids(f"docs/{name}") for name in ("a.md", "b.md", "c.md")}
+    for one, other in (("a.md", "aside"), ("c.md", "a.md"), ("b.md", "c.md"), ("aside", "b.md")):
+        (shelf.folder.root / one).rename(shelf.folder.root / other)
+    report = shelf.ingest()
+    assert report.moved == {"docs/a.md": "docs/c.md", "docs/b.md": "docs/a.md", "docs/c.md": "docs/b.md"}
+    assert (report.added, report.updated, report.copies, report.removed, report.embedded) == ([], [], {}, [], 0)
+    assert [shelf.ids(f"docs/{name}") for name in ("b.md", "c.md", "a.md")] == list(ids.values())
+    assert verify(shelf.library) == []
+
+
+def test_a_log_that_is_rotated_has_moved(shelf: Shelf) -> None:
+    shelf.folder.write("a.log", PUMP.encode())
+    shelf.ingest()
+    ids = shelf.ids("docs/a.log")
+    (shelf.folder.root / "a.log").rename(shelf.folder.root / "a.1.log")
+    shelf.folder.write("a.log", LEAVE.encode())
+    report = shelf.ingest()
+    assert (report.moved, report.updated, report.added) == ({"docs/a.1.log": "docs/a.log"}, ["docs/a.log"], [])
+    assert shelf.ids("docs/a.1.log") == ids
+    assert "25 days" in shelf.text("docs/a.log")
+
+
+def test_a_copy_of_what_has_moved_is_told_as_one_of_its_new_place(shelf: Shelf) -> None:
+    shelf.folder.write("a.md", LEAVE.encode())
+    shelf.ingest()
+    (shelf.folder.root / "a.md").rename(shelf.folder.root / "m.md")
+    shelf.folder.write("z.md", LEAVE.encode())
+    report = shelf.ingest()
+    assert (report.moved, report.copies) == ({"docs/m.md": "docs/a.md"}, {"docs/z.md": "docs/m.md"})
+    assert (shelf.library.count("documents"), shelf.library.count("files")) == (1, 2)
+    assert shelf.embedder.texts == []
+
+
+def test_equal_bytes_of_another_kind_are_another_document(shelf: Shelf) -> None:
+    shelf.folder.write("a.md", LEAVE.encode())
+    shelf.folder.write("a.txt", LEAVE.encode())
+    shelf.folder.write("b.MD", LEAVE.encode())
+    report = shelf.ingest()
+    assert (report.added, report.copies) == (["docs/a.md", "docs/a.txt", "docs/b.MD"], {"docs/b.MD": "docs/a.md"})
+    assert shelf.library.count("documents") == 2
+    assert [entry.media_type for entry in shelf.library.entries()] == ["text/markdown", "text/plain", "text/markdown"]
+
+
+def test_only_new_texts_are_embedded_and_the_rest_keeps_its_chunks(shelf: Shelf) -> None:
+    parts = [f"# Part {number}\n\nThere is a rule of number {number} in it.\n" for number in range(9)]
+    shelf.folder.write("a.md", "\n".join(parts).encode())
+    shelf.ingest()
+    before = shelf.ids("docs/a.md")
+    parts[4] = "# Part 4\n\nThis rule is another one now.\n"
+    shelf.folder.write("a.md", "\n".join(parts).encode())
+    report = shelf.ingest()
+    after = shelf.ids("docs/a.md")
+    assert len(shelf.embedder.texts) == report.embedded == 1
+    assert "another one now" in shelf.embedder.texts[0]
+    assert [one for one, other in zip(before, after, strict=True) if one != other] == [before[4]]
+
+
+def test_a_change_that_size_and_time_hide_is_seen_when_the_time_was_fresh(shelf: Shelf) -> None:
+    path = shelf.folder.root / "a.md"
+    shelf.folder.write("a.md", b"The price is 100 EUR.")
+    shelf.ingest()
+    before = path.stat()
+    path.write_bytes(b"The price is 200 EUR.")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert shelf.ingest().updated == ["docs/a.md"]
+    assert shelf.text("docs/a.md") == "The price is 200 EUR."
+
+
+def test_what_vanishes_stays_listed_until_it_is_pruned(shelf: Shelf) -> None:
+    for name in ("a.md", "b.md"):
+        shelf.folder.write(name, name.encode() + LEAVE.encode())
+    shelf.ingest()
+    (shelf.folder.root / "a.md").unlink()
+    for _ in range(2):
+        report = shelf.ingest(prune=False)
+        assert (report.vanished, report.removed, report.unchanged) == (["docs/a.md"], [], 1)
+        assert "25 days" in shelf.text("docs/a.md")
+    report = shelf.ingest()
+    assert (report.vanished, report.removed) == ([], ["docs/a.md"])
+    assert [entry.source for entry in shelf.library.entries()] == ["docs/b.md"]
+
+
+def test_a_file_that_becomes_a_folder_has_vanished(shelf: Shelf) -> None:
+    shelf.folder.write("a.md", LEAVE.encode())
+    shelf.ingest()
+    (shelf.folder.root / "a.md").unlink()
+    shelf.folder.write("a.md/b.md", PUMP.encode())
+    report = shelf.ingest()
+    assert (report.added, report.removed) == (["docs/a.md/b.md"], ["docs/a.md"])
+
+
+def test_a_folder_that_moves_keeps_its_names_and_chunks(shelf: Shelf, tmp_path: Path) -> None:
+    for name, text in {"a.md": LEAVE, "sub/b.md": PUMP}.items():
+        shelf.folder.write(name, text.encode())
+    shelf.ingest()
+    ids = shelf.ids("docs/a.md")
+    (tmp_path / "elsewhere").mkdir()
+    shelf.folder.root.rename(tmp_path / "elsewhere" / "docs")
+    report = shelf.ingest(tmp_path / "elsewhere" / "docs")
+    assert report.moved == {"docs/a.md": "docs/a.md", "docs/sub/b.md": "docs/sub/b.md"}
+    assert [entry.source for entry in shelf.library.entries()] == ["docs/a.md", "docs/sub/b.md"]
+    assert shelf.ids("docs/a.md") == ids
+    assert shelf.embedder.texts == []
+
+
+def test_folders_that_overlap_give_each_file_once(shelf: Shelf) -> None:
+    for name, text in {"a.md": LEAVE, "sub/b.md": PUMP}.items():
+        shelf.folder.write(name, text.encode())
+    inner = shelf.folder.root / "sub"
+    assert shelf.ingest(inner, shelf.folder.root).added == ["sub/b.md", "docs/a.md"]
+    report = shelf.ingest(shelf.folder.root, inner)
+    assert (report.unchanged, report.added, report.updated) == (2, [], [])
+    assert shelf.ingest(inner).vanished == []
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again_or_keeps_what_it_said(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shelf.folder.root / "a.md"
+    shelf.folder.write("a.md", LEAVE.encode())
+    shelf.folder.write("b.md", PUMP.encode())
+    shelf.ingest()
+    looked, changes = ingestion.digest, 0
+
+    def changing(read: Path) -> tuple[str, int]:
+        nonlocal left, changes
+        found = looked(read)
+        if read == path and left:
+            left, changes = left - 1, changes + 1
+            path.write_bytes(f"{LEAVE}\nChange number {changes}.".encode())
+        return found
+
+    monkeypatch.setattr(ingestion, "digest", changing)
+    monkeypatch.setattr("indexer.sync.digest", changing)
+    for name in ("a.md", "c.md"):
+        shelf.folder.write(name, f"{LEAVE}\nAnd of late, {name}.".encode())
+    left = 1
+    report = shelf.ingest()
+    assert (sorted(report.updated), report.added, report.failed) == (["docs/a.md"], ["docs/c.md"], [])
+    assert shelf.text("docs/a.md").endswith("Change number 1.")
+    shelf.folder.write("a.md", PUMP.encode() * 2)
+    left = 99
+    report = shelf.ingest()
+    assert [(failure.source, failure.reason) for failure in report.failed] == [
+        ("docs/a.md", "changed while it was being read")
+    ]
+    assert report.failed[0].hint.endswith("What was read of it before is kept.")
+    assert shelf.text("docs/a.md").endswith("Change number 1."), "until it can be read"
+    left = 0
+    assert shelf.ingest().updated == ["docs/a.md"]
+    assert (shelf.library.failures(), verify(shelf.library)) == ([], [])
+
+
+def test_what_vanishes_while_it_is_ingested_is_no_failure(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.md", "b.md"):
+        shelf.folder.write(name, name.encode() + LEAVE.encode())
+    shelf.ingest()
+    looked = ingestion.needs
+
+    def vanishing(*given: Any, **named: Any) -> Any:
+        found = looked(*given, **named)
+        for name in ("a.md", "c.md"):
+            (shelf.folder.root / name).unlink()
+        return found
+
+    for name in ("a.md", "c.md"):
+        shelf.folder.write(name, name.encode() + PUMP.encode())
+    monkeypatch.setattr(ingestion, "needs", vanishing)
+    report = shelf.ingest()
+    assert (report.failed, report.removed, report.added, report.unchanged) == ([], ["docs/a.md"], [], 1)
+
+
+def test_what_could_not_be_opened_once_is_no_failure_when_it_is_as_before(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.folder.write("a.md", LEAVE.encode(), just_now=False)
+    shelf.ingest()
+    entry = shelf.library.entries()[0]
+    state = FileState(entry.source, entry.location, "", entry.size, entry.modified_ns, entry.kind)
+    shelf.library.fail(state, "can't be opened: Permission denied", "Check its permissions.")
+    report = shelf.ingest()
+    assert (report.unchanged, report.failed, shelf.library.failures()) == (1, [], [])
+    assert shelf.embedder.texts == []
