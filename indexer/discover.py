@@ -205,7 +205,9 @@ def _candidate(
     try:
         status = path.stat()
     except OSError as error:
-        problem = f"can't be opened: {'it is a link to nothing' if path.is_symlink() else error.strerror}"
+        # os.path's islink says no where Path's raises: of a file in a folder that may be listed, and no more.
+        why = "it is a link to nothing" if os.path.islink(path) else error.strerror  # noqa: PTH114
+        problem = f"can't be opened: {why}"
         return Candidate(source, path, location, 0, -1, "new", known, problem, short, failure)
     problem = "" if stat.S_ISREG(status.st_mode) else "is not a regular file, but a pipe or a device"
     if stat.S_ISDIR(status.st_mode):
