@@ -8,7 +8,7 @@ Hugging Face's BertModel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,17 @@ import numpy.typing as npt
 from indexer.silent_openvino import Model, ops
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
+# A linear layer of the graph: from its name and the node that is its input to the node that is its output.
+Linear = Callable[[str, Any], Any]
 
 
-def encoder(weights: Weights, config: Mapping[str, Any]) -> tuple[list[Any], Any]:
+def encoder(weights: Weights, config: Mapping[str, Any], linear: Linear | None = None) -> tuple[list[Any], Any]:
     """The graph from token ids to hidden states.
 
     Returns (parameters, hidden): `input_ids` and `attention_mask`, int64 [n, length]; hidden is float32
-    [n, length, width]. `config` is the model's config.json.
+    [n, length, width]. `config` is the model's config.json; `linear` makes the linear layers (default: as the weights are).
     """
+    linear = linear or plain(weights)
     ids = ops.parameter([-1, -1], np.int64, name="input_ids")
     mask = ops.parameter([-1, -1], np.int64, name="attention_mask")
     hidden = _embeddings(weights, config, ids)
@@ -32,16 +35,16 @@ def encoder(weights: Weights, config: Mapping[str, Any]) -> tuple[list[Any], Any
     seen = ops.convert(ops.unsqueeze(mask, ops.constant([1, 2], np.int64)), np.float32)
     bias = ops.multiply(ops.subtract(seen, ops.constant(np.float32(1))), ops.constant(np.float32(1e9)))
     for layer in range(config["num_hidden_layers"]):
-        hidden = _layer(weights, config, f"encoder.layer.{layer}.", hidden, bias)
+        hidden = _layer(weights, config, f"encoder.layer.{layer}.", linear, hidden, bias)
     return [ids, mask], hidden
 
 
-def sentence_encoder(weights: Weights, config: Mapping[str, Any]) -> Model:
+def sentence_encoder(weights: Weights, config: Mapping[str, Any], linear: Linear | None = None) -> Model:
     """A model from token ids to one unit vector a text: the mean over its tokens, normalised.
 
     The pooling of Reimers & Gurevych 2019, "Sentence-BERT", as all-MiniLM-L6-v2 uses it.
     """
-    (ids, mask), hidden = encoder(weights, config)
+    (ids, mask), hidden = encoder(weights, config, linear)
     kept = ops.unsqueeze(ops.convert(mask, np.float32), ops.constant(2, np.int64))
     over_tokens = ops.constant(1, np.int64)
     total = ops.reduce_sum(ops.multiply(hidden, kept), over_tokens)
@@ -50,9 +53,14 @@ def sentence_encoder(weights: Weights, config: Mapping[str, Any]) -> Model:
     return Model([ops.result(unit)], [ids, mask], "sentence_encoder")
 
 
-def _linear(weights: Weights, name: str, inputs: Any) -> Any:
-    product = ops.matmul(inputs, ops.constant(weights[name + ".weight"]), False, True)
-    return ops.add(product, ops.constant(weights[name + ".bias"]))
+def plain(weights: Weights) -> Linear:
+    """Linear layers in the precision of the weights."""
+
+    def linear(name: str, inputs: Any) -> Any:
+        product = ops.matmul(inputs, ops.constant(weights[name + ".weight"]), False, True)
+        return ops.add(product, ops.constant(weights[name + ".bias"]))
+
+    return linear
 
 
 def _norm(weights: Weights, config: Mapping[str, Any], name: str, inputs: Any) -> Any:
@@ -72,20 +80,20 @@ def _embeddings(weights: Weights, config: Mapping[str, Any], ids: Any) -> Any:
     return _norm(weights, config, "embeddings.LayerNorm", ops.add(words, placed))
 
 
-def _layer(weights: Weights, config: Mapping[str, Any], prefix: str, hidden: Any, bias: Any) -> Any:
+def _layer(weights: Weights, config: Mapping[str, Any], prefix: str, linear: Linear, hidden: Any, bias: Any) -> Any:
     heads = config["num_attention_heads"]
     width = config["hidden_size"]
     split = ops.constant([0, 0, heads, width // heads], np.int64)
     swap = ops.constant([0, 2, 1, 3], np.int64)
 
     def project(name: str) -> Any:
-        projected = _linear(weights, f"{prefix}attention.self.{name}", hidden)
+        projected = linear(f"{prefix}attention.self.{name}", hidden)
         return ops.transpose(ops.reshape(projected, split, True), swap)
 
     attended = ops.scaled_dot_product_attention(project("query"), project("key"), project("value"), bias)
     joined = ops.reshape(ops.transpose(attended, swap), ops.constant([0, 0, width], np.int64), True)
-    hidden = ops.add(_linear(weights, prefix + "attention.output.dense", joined), hidden)
+    hidden = ops.add(linear(prefix + "attention.output.dense", joined), hidden)
     hidden = _norm(weights, config, prefix + "attention.output.LayerNorm", hidden)
-    raised = ops.gelu(_linear(weights, prefix + "intermediate.dense", hidden), "erf")
-    hidden = ops.add(_linear(weights, prefix + "output.dense", raised), hidden)
+    raised = ops.gelu(linear(prefix + "intermediate.dense", hidden), "erf")
+    hidden = ops.add(linear(prefix + "output.dense", raised), hidden)
     return _norm(weights, config, prefix + "output.LayerNorm", hidden)

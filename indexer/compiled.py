@@ -38,6 +38,33 @@ CHECKS = (
     "Les salariés à temps partiel bénéficient des mêmes droits que les salariés à temps complet.",
     "Product: Hydra 200 | Price: 1,250 EUR | Warranty: 24 months",
     "Rückgaben sind innerhalb von vierzehn Tagen möglich. " * 20,
+    "Handbook: Leave: Sick leave\nTell your manager before nine on the first day. A doctor's note is due from the third day "
+    "on, and for every absence before or after a public holiday. Sick pay runs for six weeks.",
+    "Country: Portugal | Region: Alentejo | Year: 2019 | Population: 704,533 | Area (km²): 31,605.2 | Density: 22.3 | "
+    "Code: PT-AL | Source: census",
+    "| Q1 | Q2 | Q3 | Q4 |\n| 12.5 | 13.1 | 9.8 | 15.0 |\n| 1,204 | 998 | 1,377 | 1,450 |\n| -3 % | +4.2 % | n/a | 0 |",
+    'def mean(values: list[float]) -> float:\n    """The arithmetic mean."""\n    if not values:\n'
+    "        raise ValueError('no values')\n    return sum(values) / len(values)",
+    "SELECT customer.name, SUM(invoice.total) FROM invoice JOIN customer ON customer.id = invoice.customer_id "
+    "WHERE invoice.paid IS NULL GROUP BY customer.name HAVING SUM(invoice.total) > 10000;",
+    "La bataille eut lieu au printemps, sur la rive gauche du fleuve. Les deux armées, épuisées par un hiver sans vivres, "
+    "s'observèrent pendant trois jours avant que la cavalerie ne traversât le gué à l'aube.",
+    "Der Aufsichtsrat hat in seiner Sitzung vom 14. März beschlossen, die Dividende auf 0,85 € je Aktie zu erhöhen; die "
+    "Auszahlung erfolgt am dritten Werktag nach der Hauptversammlung.",
+    "The cathedral was begun in 1163 on the site of two earlier churches. Its flying buttresses, among the first of their "
+    "kind, carry the thrust of the vaults over the aisles and allow the clerestory windows their unusual height.",
+    "From: Ines Duarte\nTo: All staff\nSubject: Moving day\n\nPlease empty your desks by Thursday, 4 pm. Crates are in "
+    "the hall. Label both ends with your name and new room (e.g. B2.114). Questions: ext. 4410.",
+    "员工每年有十天年假，工作满五年后增加到十五天。请假须提前两周向主管提出申请。",
+    "https://example.invalid/docs/v2/guide.html?lang=en&page=12#install 192.168.0.17 a3f9c2e1-77b0-4c1e-9d55-0b6f8e2a4410 "
+    "C:\\Users\\ines\\report_final(3).xlsx",
+    "1. Switch the pump off. 2. Close both valves. 3. Wait ten minutes. 4. Undo the four M8 bolts with a 13 mm spanner. "
+    "5. Lift the cover straight up; mind the gasket. 6. Check the impeller for wear.",
+    "x" * 120,
+    "Name: Employee 17 | Start: 2021-03-01 | Grade: C2 | Team: Night shift | Site: Porto | Hours: 37.5 | Remote: no\n"
+    * 6,
+    "The committee considered the proposal at length, weighed the costs against the benefits, heard the objections of "
+    "the tenants, and resolved to postpone its decision until the surveyor had reported. " * 5,
 )
 
 
@@ -152,21 +179,32 @@ def _bundled_folder() -> Path:
 
 def _compile_bundled(making: Path) -> None:
     """Compile the bundled model from its weights alone, and check it against reference vectors that ship with Pincite."""
-    from safetensors.numpy import load_file
-
     from indexer.bert import sentence_encoder
     from indexer.silent_openvino import openvino
 
     home = _bundled_folder()
-    weights = load_file(home / "model.safetensors")
-    config = json.loads((home / "config.json").read_text(encoding="utf-8"))
+    weights, config = bundled_weights()
     # Half precision on disk; the arithmetic stays in what the processor does best.
     openvino.save_model(sentence_encoder(weights, config), str(making / "model.xml"), compress_to_fp16=True)
     shutil.copyfile(home / "tokenizer.json", making / "tokenizer.json")
     window = int(json.loads((home / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"])
     fingerprint = hashlib.sha256((home / "model.safetensors").read_bytes()).hexdigest()
     meta = Meta(BUNDLED_EMBEDDER, fingerprint, int(config["hidden_size"]), window)
-    _finish(making, meta, np.load(Path(__file__).with_name("reference.npy")))
+    _finish(making, meta, reference_vectors())
+
+
+def bundled_weights() -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, Any]]:
+    """The bundled model's weights by Hugging Face's names, and its config.json."""
+    from safetensors.numpy import load_file
+
+    home = _bundled_folder()
+    return load_file(home / "model.safetensors"), json.loads((home / "config.json").read_text(encoding="utf-8"))
+
+
+def reference_vectors() -> npt.NDArray[np.float32]:
+    """The vectors of CHECKS as sentence-transformers makes them with the bundled model: float32 [n, dimension]."""
+    vectors: npt.NDArray[np.float32] = np.load(Path(__file__).with_name("reference.npy"))
+    return vectors
 
 
 def _compile_any(name: str, making: Path) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Passages that an embedder takes on the CPU before it looks for a graphics processor: torch takes as long to load.
 PATIENCE = 500
+# Passages after which the form in eight bits is made, if it isn't there yet: in the time that making takes it is gained back.
+WORTH_MAKING = 2000
 # Texts, and characters of one text, that are tokenized at once: an encoding takes a hundred times the memory of its text.
 TOKENIZED, PART = 1024, 100_000
 
@@ -114,12 +116,14 @@ class CompiledEmbedder:
         """Vector of a question: float32 [dimension], unit length."""
         from indexer import compiled
 
-        ids = self._ids([self._meta.query_prompt + text])
+        ids = self.token_ids([self._meta.query_prompt + text])
         vectors: Vectors = compiled.run(self._for_questions, ids)[0]
         return vectors
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Vectors of passages: float32 [n, dimension], unit length, in the order given."""
+        import numpy as np
+
         self._embedded += len(texts)
         if self._embedded > PATIENCE and self._accelerated is not None:
             try:
@@ -129,13 +133,28 @@ class CompiledEmbedder:
 
                 give_up(error)
                 self._accelerated = None
-        return self._batches.vectors(self._ids([self._meta.passage_prompt + text for text in texts]), self.dimension)
+        ids = self.token_ids([self._meta.passage_prompt + text for text in texts])
+        vectors = np.zeros((len(ids), self.dimension), np.float32)
+        for form, rows in self._forms(ids):
+            vectors[rows] = form.vectors([ids[row] for row in rows], self.dimension)
+        return vectors
 
-    def _ids(self, texts: list[str]) -> list[list[int]]:
+    def _forms(self, ids: list[list[int]]) -> list[tuple[BatchRunner, list[int]]]:
+        """Which form of the model takes which texts."""
+        if self.name != BUNDLED_EMBEDDER or not (self._embedded > WORTH_MAKING or self._judged) or not self._eight_bits:
+            return [(self._batches, list(range(len(ids))))]
+        from indexer.eight_bits import LEAST_TOKENS
+
+        short = [row for row, given in enumerate(ids) if len(given) < LEAST_TOKENS]
+        long = [row for row, given in enumerate(ids) if len(given) >= LEAST_TOKENS]
+        return [(self._batches, short), (self._eight_bits, long)]
+
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of texts as the model reads them, special ones included, cut to the window."""
         read = [
             encoding.ids
             for start in range(0, len(texts), TOKENIZED)
-            for encoding in self._tokenizer.encode_batch(texts[start : start + TOKENIZED])
+            for encoding in self._tokenizer.encode_batch(list(texts[start : start + TOKENIZED]))
         ]
         # Cut in the middle, not at the end: the last token is the one that closes the text.
         return [ids if len(ids) <= self.window else ids[: self.window - 1] + ids[-1:] for ids in read]
@@ -154,12 +173,24 @@ class CompiledEmbedder:
         return BatchRunner(compiled.runtime(self._place, hint="THROUGHPUT"))
 
     @cached_property
+    def _judged(self) -> bool:
+        from indexer.eight_bits import judged
+
+        return judged(self._place)
+
+    @cached_property
+    def _eight_bits(self) -> BatchRunner | None:
+        from indexer import eight_bits
+
+        return eight_bits.runner(self._place, self._batches, self.token_ids)
+
+    @cached_property
     def _accelerated(self) -> Accelerated | None:
         from indexer import accelerator, compiled
 
         if not (device := accelerator.device()):
             return None
-        checks = self._ids([self._meta.passage_prompt + text for text in compiled.CHECKS])
+        checks = self.token_ids([self._meta.passage_prompt + text for text in compiled.CHECKS])
         return accelerator.accelerated(self._meta, device, self._batches.vectors(checks, self.dimension))
 
 

@@ -50,7 +50,7 @@ def main() -> None:
     for texts in (chunks, code, asked):
         order.shuffle(texts)
     long = [" ".join(chunks[at : at + 5]) for at in range(0, 200, 5)]
-    texts = [*chunks[:120], *asked[:20], *code[:24], *long[:4], *(text for text in ODD)]
+    texts = [*chunks[:60], *asked[:10], *code[:12], *long[:2], *ODD]
     write(texts)
     wide = [*chunks, *asked, *code[:150], *long, *ODD]
     ranges = widest([*embedder.token_ids(wide), *salad(6)])
