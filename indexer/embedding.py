@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from indexer.accelerator import Accelerated
-    from indexer.batching import BatchRunner
     from indexer.library import Library
+    from indexer.models.accelerator import Accelerated
+    from indexer.models.batching import BatchRunner
 
     Vectors = npt.NDArray[np.float32]
 
@@ -72,7 +72,7 @@ class CompiledEmbedder:
     """A sentence-transformers model in its compiled form (`compiled.py`). Not for use from several threads at once."""
 
     def __init__(self, place: Path) -> None:
-        from indexer import compiled
+        from indexer.models import compiled
 
         self._place = place
         self._meta, self._tokenizer = compiled.load(place)
@@ -114,7 +114,7 @@ class CompiledEmbedder:
 
     def embed_question(self, text: str) -> Vectors:
         """Vector of a question: float32 [dimension], unit length."""
-        from indexer import compiled
+        from indexer.models import compiled
 
         ids = self.token_ids([self._meta.query_prompt + text])
         vectors: Vectors = compiled.run(self._for_questions, ids)[0]
@@ -129,7 +129,7 @@ class CompiledEmbedder:
             try:
                 return self._accelerated.vectors(texts)
             except RuntimeError as error:
-                from indexer.accelerator import give_up
+                from indexer.models.accelerator import give_up
 
                 give_up(error)
                 self._accelerated = None
@@ -143,7 +143,7 @@ class CompiledEmbedder:
         """Which form of the model takes which texts."""
         if self.name != BUNDLED_EMBEDDER or not (self._embedded > WORTH_MAKING or self._judged) or not self._eight_bits:
             return [(self._batches, list(range(len(ids))))]
-        from indexer.eight_bits import LEAST_TOKENS
+        from indexer.models.eight_bits import LEAST_TOKENS
 
         short = [row for row, given in enumerate(ids) if len(given) < LEAST_TOKENS]
         long = [row for row, given in enumerate(ids) if len(given) >= LEAST_TOKENS]
@@ -161,32 +161,32 @@ class CompiledEmbedder:
 
     @cached_property
     def _for_questions(self) -> Any:
-        from indexer import compiled
+        from indexer.models import compiled
 
         return compiled.runtime(self._place, hint="LATENCY")
 
     @cached_property
     def _batches(self) -> BatchRunner:
-        from indexer import compiled
-        from indexer.batching import BatchRunner
+        from indexer.models import compiled
+        from indexer.models.batching import BatchRunner
 
         return BatchRunner(compiled.runtime(self._place, hint="THROUGHPUT"))
 
     @cached_property
     def _judged(self) -> bool:
-        from indexer.eight_bits import judged
+        from indexer.models.eight_bits import judged
 
         return judged(self._place)
 
     @cached_property
     def _eight_bits(self) -> BatchRunner | None:
-        from indexer import eight_bits
+        from indexer.models import eight_bits
 
         return eight_bits.runner(self._place, self._batches, self.token_ids)
 
     @cached_property
     def _accelerated(self) -> Accelerated | None:
-        from indexer import accelerator, compiled
+        from indexer.models import accelerator, compiled
 
         if not (device := accelerator.device()):
             return None
@@ -210,7 +210,7 @@ def open_embedder(name: str, cache: Path) -> CompiledEmbedder:
 
     Raises EmbedderError when it can't be had.
     """
-    from indexer import compiled
+    from indexer.models import compiled
 
     return CompiledEmbedder(compiled.folder(name, cache))
 

@@ -15,9 +15,9 @@ from indexer.entries import FileState
 from indexer.errors import ReadError
 from indexer.ingestion import default_jobs, read_all
 from indexer.library import Library, text_keys
-from indexer.reading import ReaderPool
 from indexer.report import Progress
 from indexer.sync import Needs, needs, still_vanished
+from indexer.workers.pool import ReaderPool
 
 if TYPE_CHECKING:
     from indexer.embedding import Embedder

@@ -149,7 +149,7 @@ def _from_source(
 ) -> tuple[Report, Any]:
     from indexer.embedding import embedder_of
     from indexer.ingest_view import progress
-    from indexer.readers.connectors import open_source
+    from indexer.readers.llama.connectors import open_source
     from indexer.source_ingestion import ingest_source
 
     source = open_source(reader, arguments, reader_name, reader_id)
@@ -210,7 +210,7 @@ def _there(paths: Sequence[Path]) -> None:
 def _passwords(file: Path | None) -> tuple[str, ...]:
     if file is None:
         return ()
-    from indexer.readers.passwords import read_password_file
+    from indexer.readers.protected.passwords import read_password_file
 
     return read_password_file(file)
 

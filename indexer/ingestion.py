@@ -15,9 +15,9 @@ from indexer.embedding import embedder_of
 from indexer.errors import ReadError, UnreadError
 from indexer.intake import Intake
 from indexer.naming import resolve_all
-from indexer.reading import ReaderPool, Request
 from indexer.report import Progress, Report
 from indexer.sync import LARGEST, Needs, Task, needs, still_vanished
+from indexer.workers.pool import ReaderPool, Request
 
 if TYPE_CHECKING:
     from indexer.embedding import Embedder

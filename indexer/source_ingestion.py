@@ -18,7 +18,7 @@ from indexer.report import Progress, Report
 if TYPE_CHECKING:
     from indexer.embedding import Embedder
     from indexer.library import Library
-    from indexer.readers.connectors import Fetched, Source
+    from indexer.readers.llama.connectors import Fetched, Source
     from indexer.records import Document
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from indexer import lexical
 from indexer.embedding import CompiledEmbedder
-from indexer.worker_process import WorkerProcess
+from indexer.workers.process import WorkerProcess
 from query.cli import main
 
 

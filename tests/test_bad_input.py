@@ -97,7 +97,8 @@ def test_rubbish_fails_file_by_file_and_the_good_ones_are_read(pincite: Pincite)
     told = [line for line in report.err.splitlines() if line.startswith("failed: ")]
     assert len(told) == len(reasons) == 12
     assert (
-        "failed: mixed/locked.pdf is protected by a password. Put its password on a line of a file and ingest again with --password-file FILE." in told
+        "failed: mixed/locked.pdf is protected by a password. Put its password on a line of a file and ingest again with --password-file FILE."
+        in told
     )
     again = fresh("ingest", "mixed", code=3)
     assert "0 new, 1 unchanged, 12 failed" in again.err

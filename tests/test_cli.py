@@ -177,7 +177,19 @@ def test_help_and_version_need_no_heavy_package(pincite: Pincite) -> None:
     imported = {line.rsplit("|", 1)[-1].strip() for line in told.err.splitlines() if line.startswith("import time:")}
     assert "click" in imported
     assert not heavy & imported
-    for command in ("ingest", "watch", "status", "list", "show", "remove", "verify", "rebuild", "search", "pack", "ask"):
+    for command in (
+        "ingest",
+        "watch",
+        "status",
+        "list",
+        "show",
+        "remove",
+        "verify",
+        "rebuild",
+        "search",
+        "pack",
+        "ask",
+    ):
         assert f"\n  {command} " in told.out
     assert pincite("--version").out.startswith("pincite, version ")
 

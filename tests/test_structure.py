@@ -51,7 +51,7 @@ def imported(path: Path, *, inside_functions: bool = True) -> set[str]:
 
 
 def test_there_is_a_house() -> None:
-    assert {"indexer.library", "indexer.readers.pdf", "query.cli", "query.packing"} <= NAMES
+    assert {"indexer.library", "indexer.readers.pdf.pages", "query.cli", "query.packing"} <= NAMES
     assert "indexer.errors" in imported(ROOT / "query" / "cli.py")
     assert "query.retrieve" not in imported(ROOT / "query" / "cli.py", inside_functions=False)
 

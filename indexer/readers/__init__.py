@@ -44,7 +44,7 @@ READERS: dict[str, str] = {
     ".xml": "indexer.readers.xml:read_xml",
     ".epub": "indexer.readers.epub:read_epub",
     ".rtf": "indexer.readers.rtf:read_rtf",
-    ".pdf": "indexer.readers.pdf:read_pdf",
+    ".pdf": "indexer.readers.pdf.pages:read_pdf",
     ".docx": "indexer.readers.office:read_docx",
     ".pptx": "indexer.readers.office:read_pptx",
     ".xlsx": "indexer.readers.tables:read_xlsx",

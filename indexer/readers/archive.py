@@ -14,8 +14,8 @@ from indexer.naming import title_from_name
 from indexer.readers.assembly import Assembly, one_line
 from indexer.readers.nesting import Nest, nested
 from indexer.readers.package import DAMAGE, reason, refuse_bomb
-from indexer.readers.passwords import HINT, LOCKED
-from indexer.readers.protected_zip import is_protected, member_unlocked
+from indexer.readers.protected.passwords import HINT, LOCKED
+from indexer.readers.protected.zip_archive import is_protected, member_unlocked
 from indexer.records import Document
 
 ZIP = "application/zip"

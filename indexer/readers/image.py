@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from indexer.errors import ReadError
 from indexer.readers import ocr
 from indexer.readers.assembly import Assembly
-from indexer.readers.pdf_layout import Page, lay_out
+from indexer.readers.pdf.layout import Page, lay_out
 from indexer.readers.scans import POINTS_HIGH, scanned_page
 from indexer.records import Document
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from indexer.errors import ReadError
 from indexer.readers.assembly import Assembly
 from indexer.readers.number_format import plain, shown
-from indexer.readers.protected_office import office_unlocked
+from indexer.readers.protected.office import office_unlocked
 from indexer.readers.tables import add_sheets, read_csv, read_xlsx
 from indexer.readers.titles import settle_title
 from indexer.readers.workbook import GridCell, Sheet

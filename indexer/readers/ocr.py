@@ -135,7 +135,7 @@ def _folder() -> Path | None:
 
 @cache
 def _models() -> _Models:
-    from indexer.silent_openvino import openvino
+    from indexer.models.silent_openvino import openvino
 
     folder = _folder()
     assert folder is not None

@@ -21,7 +21,7 @@ from indexer.readers.opendocument_text import (
     words,
 )
 from indexer.readers.package import Package, attribute, child, local, opened
-from indexer.readers.protected_opendocument import is_locked, opendocument_unlocked
+from indexer.readers.protected.opendocument import is_locked, opendocument_unlocked
 from indexer.readers.text import language_code
 from indexer.readers.titles import settle_title
 from indexer.records import Document

@@ -21,7 +21,7 @@ from lxml import etree
 
 from indexer.errors import ReadError
 from indexer.readers.nesting import MOST_UNPACKED
-from indexer.readers.protected_office import office_unlocked
+from indexer.readers.protected.office import office_unlocked
 
 # XML packs to a tenth, a sheet of equal cells to a hundredth; deflate's own limit is a thousandth (zlib's manual).
 MOST_RATIO = 400

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from statistics import median
 
 from indexer.readers.ocr import ScannedLine
-from indexer.readers.pdf_layout import Page
-from indexer.readers.pdf_lines import Cell, Line
-from indexer.readers.pdf_text import Sheet
+from indexer.readers.pdf.layout import Page
+from indexer.readers.pdf.lines import Cell, Line
+from indexer.readers.pdf.text import Sheet
 
 # A4, when a picture doesn't say how large it is.
 POINTS_HIGH = 842.0

@@ -17,8 +17,8 @@ from indexer.config import BUNDLED_EMBEDDER, cache_folder
 from indexer.embedding import open_embedder
 from indexer.ingestion import ingest
 from indexer.library import open_library
-from indexer.reading import ReaderPool, Request
 from indexer.records import Document
+from indexer.workers.pool import ReaderPool, Request
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.stages import Clock, Timed
 

@@ -1,7 +1,7 @@
-"""Make what `indexer/quantised.py` is calibrated with: `python -m tests.benchmarks.calibrate`.
+"""Make what `indexer/models/quantised.py` is calibrated with: `python -m tests.benchmarks.calibrate`.
 
-`indexer/calibration.json`: texts of the sample company, of Pincite itself and a few odd ones, that stand for all texts when
-weights are rounded. `indexer/ranges.npy`: the least and greatest input of each channel of each linear layer, over many more
+`indexer/models/calibration.json`: texts of the sample company, of Pincite itself and a few odd ones, that stand for all texts when
+weights are rounded. `indexer/models/ranges.npy`: the least and greatest input of each channel of each linear layer, over many more
 of them and over random tokens, which go further than sentences do.
 """
 
@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 import indexer
-from indexer import compiled, quantised
 from indexer.chunking import chunk
 from indexer.config import BUNDLED_EMBEDDER, cache_folder
 from indexer.embedding import CompiledEmbedder, open_embedder
+from indexer.models import compiled, quantised
 from indexer.records import Document
 from tests.benchmarks import questions as known
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = Path(indexer.__file__).parent
+PACKAGE = Path(indexer.__file__).parent / "models"
 ODD = [
     "Short.",
     "Yes",

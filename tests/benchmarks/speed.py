@@ -125,7 +125,7 @@ def _ingest(texts: Path, docs: list[Path]) -> dict[str, float]:
 
 
 def _encode(texts: Path) -> dict[str, float]:
-    from indexer.compiled import reference_model
+    from indexer.models.compiled import reference_model
 
     model = reference_model(BUNDLED_EMBEDDER)
     given = json.loads(texts.read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from indexer import dense, ingestion, intake, lexical
 from indexer.config import BUNDLED_EMBEDDER, cache_folder
 from indexer.embedding import Embedder, open_embedder
 from indexer.library import Library, open_library
-from indexer.reading import ReaderPool
+from indexer.workers.pool import ReaderPool
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.speed import handbooks
 

@@ -9,8 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from indexer.readers import READERS, patience, worker
+from indexer.readers import READERS, patience
 from indexer.records import Block, Document
+from indexer.workers import worker
 
 SEEN: list[str] = []
 LEAKED: list[bytes] = []

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer import compiled, eight_bits, embedding, quantised
-from indexer.batching import BatchRunner
-from indexer.bert import sentence_encoder
+from indexer import embedding
 from indexer.config import BUNDLED_EMBEDDER
 from indexer.embedding import CompiledEmbedder, open_embedder
+from indexer.models import compiled, eight_bits, quantised
+from indexer.models.batching import BatchRunner
+from indexer.models.bert import sentence_encoder
 from tests.conformance.embedder_kit import VARIED, check_near
 
 pytestmark = pytest.mark.skipif(not eight_bits.pays(), reason="this processor has 16-bit arithmetic, or none in 8 bits")

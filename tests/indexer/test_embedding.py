@@ -16,12 +16,13 @@ import numpy.typing as npt
 import pytest
 from books import book, library_at
 
-from indexer import accelerator, compiled, embedding
-from indexer.batching import BATCH, BatchRunner
+from indexer import embedding
 from indexer.config import BUNDLED_EMBEDDER
 from indexer.embedding import CompiledEmbedder, context, context_of, embedder_of, open_embedder
 from indexer.errors import EmbedderError, LibraryError
 from indexer.library import open_library
+from indexer.models import accelerator, compiled
+from indexer.models.batching import BATCH, BatchRunner
 from indexer.records import Document
 from tests.conformance.embedder_kit import VARIED, check_embedder, check_near
 from tests.conformance.hash_embedder import HashEmbedder, bundled_tokenizer

@@ -21,8 +21,8 @@ import pytest
 
 from indexer import readers
 from indexer.errors import PinciteError, ReadError
-from indexer.reading import Limits, ReaderPool, Request
 from indexer.records import Document
+from indexer.workers.pool import Limits, ReaderPool, Request
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -199,7 +199,7 @@ def test_what_was_read_and_not_asked_for_is_bounded(tmp_path):
 
 
 def test_a_worker_is_replaced_after_many_files(tmp_path, monkeypatch):
-    monkeypatch.setattr("indexer.worker_process._FILES_A_WORKER", 3)
+    monkeypatch.setattr("indexer.workers.process._FILES_A_WORKER", 3)
     requests = [request(tmp_path / f"{number}.process", b"x") for number in range(7)]
     with hostile() as pool:
         assert [text.split()[1] for text in outcomes(pool, *requests)] == list("1231231")
@@ -431,7 +431,7 @@ def test_what_libraries_print_is_told_when_somebody_looks_for_it(tmp_path, caplo
             outcomes(pool, request(tmp_path / "a.printing", b"x"), request(tmp_path / "b.printing", b"x"))
             == ["read ''"] * 2
         )
-    told = [record.getMessage() for record in caplog.records if record.name == "indexer.worker_process"]
+    told = [record.getMessage() for record in caplog.records if record.name == "indexer.workers.process"]
     assert any("is behind: [" in line and "'audit'" in line for line in told), told[:3]
     assert any(line.startswith("reader: 'xxxx") for line in told), told[:3]
     assert max(map(len, told)) < 2100
@@ -501,7 +501,7 @@ def test_the_workers_end_when_this_process_is_killed(tmp_path):
 import sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
-from indexer.reading import ReaderPool, Request
+from indexer.workers.pool import ReaderPool, Request
 with ReaderPool(1, _worker={HOSTILE!r}) as pool:
     list(pool.read([Request("a.spin", Path({str(path)!r}), {hashlib.sha256(b"x").hexdigest()!r}, 1)]))
 """

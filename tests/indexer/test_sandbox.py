@@ -18,7 +18,7 @@ MEMORY = 512 * 1024**2
 BEHIND = f"""
 import os, sys, ctypes, errno
 from pathlib import Path
-from indexer import sandbox
+from indexer.workers import sandbox
 walls = sandbox.enter({MEMORY}, Path({str(ROOT / "indexer")!r}))
 libc = ctypes.CDLL(None, use_errno=True)
 given = sys.argv[1:]

@@ -8,7 +8,7 @@ import sys
 # The report is sent by a thread, so the process stays for a moment: what it tries is told by the wall.
 USE = """
 import sys, time
-from indexer.silent_openvino import openvino
+from indexer.models.silent_openvino import openvino
 assert openvino.Core().available_devices
 time.sleep(1)
 print("openvino_telemetry" in sys.modules, openvino.tools.ovc.telemetry_utils.tm.__name__)
@@ -23,7 +23,7 @@ def test_nothing_is_reported(walled: dict[str, str]) -> None:
 
 
 def test_whoever_wants_the_reporter_still_finds_it(walled: dict[str, str]) -> None:
-    use = "import indexer.silent_openvino, openvino_telemetry, sys; print(sys.modules['openvino_telemetry'] is openvino_telemetry)"
+    use = "import indexer.models.silent_openvino, openvino_telemetry, sys; print(sys.modules['openvino_telemetry'] is openvino_telemetry)"
     ended = subprocess.run(
         [sys.executable, "-c", use], env=walled, capture_output=True, text=True, check=False, timeout=120
     )

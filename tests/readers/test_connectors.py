@@ -19,7 +19,7 @@ from llama_index.readers.notion import base as notion
 from reportlab.pdfgen.canvas import Canvas
 
 from indexer.errors import PinciteError
-from indexer.readers.connectors import Fetched, open_source
+from indexer.readers.llama.connectors import Fetched, open_source
 from indexer.records import Document, Where
 from tests import llama_readers
 from tests.conformance.reader_kit import check_document
@@ -587,6 +587,6 @@ def test_a_source_can_be_named() -> None:
 
 
 def test_nothing_of_llama_index_is_imported_before_it_is_asked_for() -> None:
-    code = "import sys, indexer.readers.connectors; print([name for name in sys.modules if name.startswith('llama')])"
+    code = "import sys, indexer.readers.llama.connectors; print([name for name in sys.modules if name.startswith('llama')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

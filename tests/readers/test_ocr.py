@@ -242,7 +242,7 @@ def test_pieces_on_one_line_are_its_cells():
 # The worker, behind its walls, with the memory that it has.
 USE = """
 import sys
-from indexer import sandbox
+from indexer.workers import sandbox
 import indexer
 from pathlib import Path
 data = Path(sys.argv[1]).read_bytes()
@@ -254,7 +254,7 @@ print("openvino_telemetry" in sys.modules)
 
 
 def test_a_worker_reads_scans_behind_its_walls(tmp_path, walled):
-    from indexer.worker_process import LIMITS
+    from indexer.workers.process import LIMITS
 
     path = tmp_path / "scan.pdf"
     path.write_bytes(a_scanned_pdf(scanned(a_page(LEAVE), dpi=200), scanned(a_page(CONGES), dpi=300)))

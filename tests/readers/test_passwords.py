@@ -24,7 +24,7 @@ from reportlab.pdfgen import canvas
 
 from indexer.errors import PinciteError, ReadError
 from indexer.readers import read
-from indexer.readers.passwords import HINT, LOCKED, MOST, given, passwords, read_password_file
+from indexer.readers.protected.passwords import HINT, LOCKED, MOST, given, passwords, read_password_file
 from tests.readers.compound_file import compound_file
 
 FILES = Path(__file__).resolve().parents[3] / "shared" / "eval" / "files"

@@ -16,8 +16,8 @@ from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Spacer, 
 
 from indexer.errors import ReadError
 from indexer.readers import read
-from indexer.readers.pdf import _notes
-from indexer.readers.pdf_text import mend
+from indexer.readers.pdf.pages import _notes
+from indexer.readers.pdf.text import mend
 from tests.conformance.reader_kit import check_document
 
 STYLES = getSampleStyleSheet()

@@ -15,8 +15,8 @@ from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from indexer.readers import read
-from indexer.readers.pdf_columns import in_reading_order
-from indexer.readers.pdf_lines import Cell, Line
+from indexer.readers.pdf.columns import in_reading_order
+from indexer.readers.pdf.lines import Cell, Line
 from tests.conformance.reader_kit import check_document
 
 LEFT, RIGHT, TOP, PITCH, SIZE = 60, 535, 780, 13, 10

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer import compiled
-from indexer.batching import BatchRunner
 from indexer.errors import EmbedderError
+from indexer.models import compiled
+from indexer.models.batching import BatchRunner
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -78,14 +78,14 @@ def runner(place: Path, first: BatchRunner, token_ids: TokenIds) -> BatchRunner 
 
 def pays() -> bool:
     """Whether the processor may be quicker at it: it has fast arithmetic in 8 bits, and none in 16, which is exact enough."""
-    from indexer.silent_openvino import openvino
+    from indexer.models.silent_openvino import openvino
 
     able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "INT8" in able and "BF16" not in able
 
 
 def _folder(place: Path) -> Path:
-    from indexer.silent_openvino import openvino
+    from indexer.models.silent_openvino import openvino
 
     core = openvino.Core()
     kind = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
@@ -95,8 +95,8 @@ def _folder(place: Path) -> Path:
 
 def _make(folder: Path, first: BatchRunner, token_ids: TokenIds) -> None:
     """Quantise, judge and store. It appears whole or not at all."""
-    from indexer.quantised import quantised_encoder
-    from indexer.silent_openvino import openvino
+    from indexer.models.quantised import quantised_encoder
+    from indexer.models.silent_openvino import openvino
 
     here = Path(__file__).parent
     texts = json.loads((here / "calibration.json").read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ from typing import Self
 
 from indexer.errors import PinciteError, ReadError
 from indexer.records import Document
-from indexer.worker_process import LIMITS, WORKER, Answer, Limits, Request, WorkerProcess, read_here
+from indexer.workers.process import LIMITS, WORKER, Answer, Limits, Request, WorkerProcess, read_here
 
 __all__ = ["Limits", "ReaderPool", "Request"]
 # What may be under way at once or wait to be asked for: files a worker, and bytes in all.

@@ -19,8 +19,8 @@ from typing import Any
 
 from indexer.errors import PinciteError, ReadError
 from indexer.readers.assembly import one_line
-from indexer.readers.connector_arguments import Arguments, fit, parse
-from indexer.readers.ready_made import Part, fingerprint, grouped, read_parts, shown_name
+from indexer.readers.llama.arguments import Arguments, fit, parse
+from indexer.readers.llama.ready_made import Part, fingerprint, grouped, read_parts, shown_name
 from indexer.records import Document
 from indexer.terminal import printable
 

@@ -29,7 +29,7 @@ from indexer.readers.assembly import one_line
 from indexer.records import Document
 
 _LOG = logging.getLogger(__name__)
-WORKER = ("-m", "indexer.readers.worker")
+WORKER = ("-m", "indexer.workers.worker")
 _PIECE = 256 * 1024
 # How much longer than its processor time a file may take by the clock: a busy machine gives it less than a processor.
 _BUSY = 2.5
@@ -272,7 +272,7 @@ class _UnsentError(Exception):
 
 def read_here(request: Request, passwords: Sequence[str], limits: Limits) -> Document | ReadError:
     """Read a file in this process, behind no wall; what comes of it is what a worker would have sent."""
-    from indexer.readers.worker import answer
+    from indexer.workers.worker import answer
 
     try:
         with _opened(request) as file:
@@ -349,7 +349,7 @@ def _too_long(limits: Limits) -> ReadError:
 
 def _environment() -> dict[str, str]:
     """What a worker knows of this process's environment, and where it finds this very package."""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     installed = {*site.getsitepackages(), site.getusersitepackages(), *sysconfig.get_paths().values()}
     path = {} if str(root) in {os.path.realpath(folder) for folder in installed} else {"PYTHONPATH": str(root)}
     return {name: value for name, value in os.environ.items() if name.upper() in _KEPT} | _SET | path

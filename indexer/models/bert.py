@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.silent_openvino import Model, ops
+from indexer.models.silent_openvino import Model, ops
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 # A linear layer of the graph: from its name and the node that is its input to the node that is its output.

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 
 from indexer.errors import ReadError
-from indexer.readers.passwords import HINT, LOCKED, passwords
+from indexer.readers.protected.passwords import HINT, LOCKED, passwords
 
 _AES = 99
 _EXTRA = 0x9901

@@ -136,7 +136,7 @@ def runtime(place: Path, *, hint: str) -> Any:
 
     Raises EmbedderError when it is damaged.
     """
-    from indexer.silent_openvino import openvino
+    from indexer.models.silent_openvino import openvino
 
     core = openvino.Core()
     try:
@@ -179,8 +179,8 @@ def _bundled_folder() -> Path:
 
 def _compile_bundled(making: Path) -> None:
     """Compile the bundled model from its weights alone, and check it against reference vectors that ship with Pincite."""
-    from indexer.bert import sentence_encoder
-    from indexer.silent_openvino import openvino
+    from indexer.models.bert import sentence_encoder
+    from indexer.models.silent_openvino import openvino
 
     home = _bundled_folder()
     weights, config = bundled_weights()
@@ -209,7 +209,7 @@ def reference_vectors() -> npt.NDArray[np.float32]:
 
 def _compile_any(name: str, making: Path) -> None:
     """Compile any sentence-transformers model by tracing it, and check it against the model itself."""
-    from indexer.silent_openvino import openvino
+    from indexer.models.silent_openvino import openvino
 
     reference = reference_model(name)
     reference.tokenizer.backend_tokenizer.save(str(making / "tokenizer.json"))
@@ -275,13 +275,13 @@ def _traced(reference: Any) -> Any:
 
 
 def _any_shape() -> Any:
-    from indexer.silent_openvino import PartialShape
+    from indexer.models.silent_openvino import PartialShape
 
     return PartialShape([-1, -1])
 
 
 def _int64() -> Any:
-    from indexer.silent_openvino import Type
+    from indexer.models.silent_openvino import Type
 
     return Type.i64
 

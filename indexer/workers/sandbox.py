@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from indexer.system_calls import filter_calls
+from indexer.workers.system_calls import filter_calls
 
 # Folders and files of the system that libraries look into: time zones, fonts, what the loader and thread pools ask for.
 _SYSTEM = (

@@ -18,11 +18,11 @@ from typing import Any
 from indexer.errors import ReadError
 from indexer.readers import ocr
 from indexer.readers.assembly import Assembly, clean, one_line
-from indexer.readers.passwords import HINT, LOCKED, passwords
-from indexer.readers.pdf_annotations import page_overlays
-from indexer.readers.pdf_layout import OutlineEntry, Page, lay_out
-from indexer.readers.pdf_lines import Line, page_lines, turned
-from indexer.readers.pdf_text import Sheet, mend
+from indexer.readers.pdf.annotations import page_overlays
+from indexer.readers.pdf.layout import OutlineEntry, Page, lay_out
+from indexer.readers.pdf.lines import Line, page_lines, turned
+from indexer.readers.pdf.text import Sheet, mend
+from indexer.readers.protected.passwords import HINT, LOCKED, passwords
 from indexer.readers.scans import scanned_page
 from indexer.readers.titles import settle_title
 from indexer.records import Document

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from indexer.readers.pdf_lines import Cell, Line, both
+from indexer.readers.pdf.lines import Cell, Line, both
 
 # A title cell longer than this is prose in two columns, not a table.
 _LONGEST_TITLE = 40

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
 
-from indexer.readers.pdf_lines import LIST_ITEM, Cell, Line
+from indexer.readers.pdf.lines import LIST_ITEM, Cell, Line
 
 # Lengths are in sizes of type (the median of the lines looked at) where nothing else is said.
 _GUTTER = 0.5  # the least width of the white between two columns

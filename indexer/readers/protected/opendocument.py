@@ -13,7 +13,7 @@ from typing import Any
 from indexer.errors import ReadError
 from indexer.readers.nesting import MOST_UNPACKED
 from indexer.readers.package import Package, attribute, child, local
-from indexer.readers.passwords import HINT, LOCKED, passwords
+from indexer.readers.protected.passwords import HINT, LOCKED, passwords
 
 MANIFEST = "META-INF/manifest.xml"
 WHOLE = "encrypted-package"

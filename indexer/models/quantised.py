@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.bert import Linear, Weights, encoder, plain, sentence_encoder
-from indexer.compiled import padded
-from indexer.silent_openvino import Model, openvino, ops
+from indexer.models.bert import Linear, Weights, encoder, plain, sentence_encoder
+from indexer.models.compiled import padded
+from indexer.models.silent_openvino import Model, openvino, ops
 
 Floats = npt.NDArray[np.float32]
 # What an input may pass the range seen in calibration by, as a part of it.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from indexer.readers.pdf_lines import SOFT_HYPHEN, Cell, turned
+from indexer.readers.pdf.lines import SOFT_HYPHEN, Cell, turned
 from indexer.records import Box
 
 # The dots that lead the eye to a page number in a table of contents.

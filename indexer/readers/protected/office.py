@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from indexer.errors import ReadError
-from indexer.readers.passwords import HINT, LOCKED, passwords
+from indexer.readers.protected.passwords import HINT, LOCKED, passwords
 
 # Excel encrypts with this one where only changes are forbidden, and opens such a file without asking (MS-XLS 2.2.10).
 _EXCELS_OWN = "VelvetSweatshop"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.compiled import padded
+from indexer.models.compiled import padded
 
 if TYPE_CHECKING:
     import numpy.typing as npt

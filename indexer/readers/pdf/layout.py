@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 
 from indexer.readers.assembly import Assembly, moved, one_line
-from indexer.readers.pdf_columns import in_reading_order
-from indexer.readers.pdf_lines import LIST_ITEM, Line, runs_left
-from indexer.readers.pdf_tables import Row, Table, table_at
-from indexer.readers.pdf_text import LEADERS, Overlay, Sheet, words
+from indexer.readers.pdf.columns import in_reading_order
+from indexer.readers.pdf.lines import LIST_ITEM, Line, runs_left
+from indexer.readers.pdf.tables import Row, Table, table_at
+from indexer.readers.pdf.text import LEADERS, Overlay, Sheet, words
 from indexer.records import Box
 
 _ENDED = re.compile(r"[.!?:;…。！？]['\"”’»)\]]*$")

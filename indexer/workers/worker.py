@@ -1,4 +1,4 @@
-"""The process that reads: `python -P -m indexer.readers.worker`. Files come in by stdin, documents go out by stdout.
+"""The process that reads: `python -P -m indexer.workers.worker`. Files come in by stdin, documents go out by stdout.
 
 A request is a frame with the file's name, the passwords to try and the processor time it may take; then its bytes, a
 frame a piece; then a frame that says whether they are what was meant. The answer is a document, or why there is none; before
@@ -16,8 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from indexer import sandbox, wire
+from indexer import wire
 from indexer.readers.patience import granted_by
+from indexer.workers import sandbox
 
 # Bytes. More than a request with all its passwords, and than a piece of a file.
 LARGEST_FRAME = 4 * 1024 * 1024
@@ -33,7 +34,7 @@ def answer(data: bytes, name: str, passwords: Sequence[str], memory: int) -> tup
     from indexer import readers
     from indexer.errors import PinciteError
     from indexer.languages import detect
-    from indexer.readers.passwords import given
+    from indexer.readers.protected.passwords import given
 
     try:
         with given(passwords):

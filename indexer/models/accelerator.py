@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer import compiled
+from indexer.models import compiled
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from indexer.readers.assembly import one_line
-from indexer.readers.pdf_text import Overlay
+from indexer.readers.pdf.text import Overlay
 
 # Annotations of one page, and characters of one: no form or review comes near.
 _MOST = 5_000

@@ -1,0 +1,1 @@
+"""Models compiled for the processor that runs them: from their weights to vectors."""

@@ -1,0 +1,1 @@
+"""Readers in processes of their own, behind walls: what a file does to its reader stays there."""
