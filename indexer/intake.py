@@ -150,7 +150,7 @@ class Intake:
             started = time.perf_counter()
             vectors[rows] = self._embedder.embed_passages([texts[row] for row in rows])
             in_time = len(rows) * SLICE_SECONDS / max(time.perf_counter() - started, 1e-6)
-            self._slice = min(max(int(in_time), SLICE // 8), SLICE)
+            self._slice = min(max(int(in_time), SLICE // 2), SLICE)
         return vectors
 
     def _store_lot(self) -> None:

@@ -54,7 +54,7 @@ def main() -> None:
     write(texts)
     wide = [*chunks, *asked, *code[:150], *long, *ODD]
     ranges = widest([*embedder.token_ids(wide), *salad(6)])
-    np.save(PACKAGE / "ranges.npy", ranges)
+    np.save(ROOM / "ranges.npy", ranges)
 
 
 def company(embedder: CompiledEmbedder) -> list[str]:
@@ -79,7 +79,7 @@ def salad(times: int) -> Ids:
 def write(texts: list[str]) -> None:
     """The calibration texts, one a line."""
     lines = ",\n".join(json.dumps(text, ensure_ascii=False) for text in texts)
-    (PACKAGE / "calibration.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    (ROOM / "calibration.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
 def widest(texts: Ids) -> npt.NDArray[np.float32]:
