@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TokenIds = Callable[[Sequence[str]], list[list[int]]]
 _LOG = logging.getLogger(__name__)
 # Raised whenever the quantisation changes, so that old forms are made again.
-FORMAT = 1
+FORMAT = 2
 # Shorter texts keep the exact form: a rounding error of a single token is not evened out by others.
 LEAST_TOKENS = 12
 # How much quicker it must be to be worth any difference at all.

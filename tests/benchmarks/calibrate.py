@@ -1,8 +1,8 @@
 """Make what `indexer/models/quantised.py` is calibrated with: `python -m tests.benchmarks.calibrate`.
 
-`indexer/models/calibration.json`: texts of the sample company, of Pincite itself and a few odd ones, that stand for all texts when
-weights are rounded. `indexer/models/ranges.npy`: the least and greatest input of each channel of each linear layer, over many more
-of them and over random tokens, which go further than sentences do.
+`indexer/models/calibration.json`: texts of the sample company, of Pincite itself and a few odd ones, that stand for all texts
+when weights are rounded. `indexer/models/ranges.npy`: the least and greatest input of each channel of each linear layer, over
+many more of them and over random tokens.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from indexer.records import Document
 from tests.benchmarks import questions as known
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = Path(indexer.__file__).parent / "models"
+PACKAGE = Path(indexer.__file__).parent
+ROOM = PACKAGE / "models"
 ODD = [
     "Short.",
     "Yes",
@@ -44,7 +45,7 @@ def main() -> None:
     """Write both files."""
     embedder = open_embedder(BUNDLED_EMBEDDER, cache_folder())
     chunks = company(embedder)
-    code = [part for path in sorted(PACKAGE.glob("*.py")) for part in parts(path.read_text(encoding="utf-8"), 400)]
+    code = [part for path in sorted(PACKAGE.rglob("*.py")) for part in parts(path.read_text(encoding="utf-8"), 400)]
     asked = [question["question"] for question in known.read(ROOT / "data" / "questions.jsonl")]
     order = np.random.default_rng(1)
     for texts in (chunks, code, asked):
@@ -52,7 +53,7 @@ def main() -> None:
     long = [" ".join(chunks[at : at + 5]) for at in range(0, 200, 5)]
     texts = [*chunks[:60], *asked[:10], *code[:12], *long[:2], *ODD]
     write(texts)
-    wide = [*chunks, *asked, *code[:150], *long, *ODD]
+    wide = [*chunks, *asked, *code[:200], *long, *ODD]
     ranges = widest([*embedder.token_ids(wide), *salad(6)])
     np.save(ROOM / "ranges.npy", ranges)
 
