@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer import readers
-from indexer.chunking import chunk
 from indexer.discover import plan
 from indexer.entries import FileState
 from indexer.errors import ReadError
 from indexer.ingestion import default_jobs, read_all
+from indexer.intake import chunked
 from indexer.library import Library, text_keys
 from indexer.report import Progress
 from indexer.sync import Needs, needs, still_vanished
@@ -75,20 +75,11 @@ class _Tally:
         if isinstance(outcome, ReadError):
             estimate.failed[state.source] = outcome.message
         else:
-            (estimate.changed if updates else estimate.new).append(state.source)
-            document = replace(outcome, source=state.source, sha256=state.sha256)
-            chunks, texts = chunk(document, self._embedder)
-            keys = text_keys(document, chunks, texts)
-            known = self._library.vectors_of(keys)
-            for made, text, key in zip(chunks, texts, keys, strict=True):
-                if key in known or key in self._seen:
-                    continue
-                self._seen.add(key)
-                estimate.chunks += 1
-                estimate.tokens += made.tokens
-                if len(self.sample) < SAMPLE:
-                    self.sample.append(text)
-                    self.sampled += made.tokens
+            try:
+                self._count(replace(outcome, source=state.source, sha256=state.sha256))
+                (estimate.changed if updates else estimate.new).append(state.source)
+            except ReadError as error:
+                estimate.failed[state.source] = error.message
         self._done += 1
         self._bytes += state.size
         if self._on_progress:
@@ -96,6 +87,20 @@ class _Tally:
                 Progress(self._done, self._total, state.source, estimate.chunks, tokens=estimate.tokens,
                          failed=len(estimate.failed), bytes_done=self._bytes)
             )  # fmt: skip
+
+    def _count(self, document: Document) -> None:
+        chunks, texts = chunked(document, self._embedder)
+        keys = text_keys(document, chunks, texts)
+        known = self._library.vectors_of(keys)
+        for made, text, key in zip(chunks, texts, keys, strict=True):
+            if key in known or key in self._seen:
+                continue
+            self._seen.add(key)
+            self._estimate.chunks += 1
+            self._estimate.tokens += made.tokens
+            if len(self.sample) < SAMPLE:
+                self.sample.append(text)
+                self.sampled += made.tokens
 
     def equal(self, state: FileState, other: FileState, *, updates: bool) -> None:
         """Count a file that has the bytes of one before it."""

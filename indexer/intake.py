@@ -115,14 +115,9 @@ class Intake:
     def _chunked(self, state: FileState, document: Document, *, updates: bool) -> Arrival:
         document = replace(document, source=state.source, sha256=state.sha256)
         try:
-            chunks, texts = chunk(document, self._embedder)
-        except PinciteError:
-            raise
-        except Exception as error:
-            # A text that stumbles the chunker is a bug, and still only one file's failure: the rest must go on.
-            _LOG.info("%s: chunking stumbled", state.source, exc_info=True)
-            why = f"could not be read ({type(error).__name__}: {str(error)[:120]})"
-            return Arrival(state, None, (), (), (), updates, ReadError(why, "Please report it with the file."))
+            chunks, texts = chunked(document, self._embedder)
+        except ReadError as error:
+            return Arrival(state, None, (), (), (), updates, error)
         keys = text_keys(document, chunks, texts)
         unseen = [key for key in keys if key not in self._known and key not in self._wanted]
         self._known.update(self._library.vectors_of(unseen))
@@ -217,3 +212,16 @@ class Intake:
                     self._bytes,
                 )
             )
+
+
+def chunked(document: Document, embedder: Embedder) -> tuple[list[Chunk], list[str]]:
+    """The document's chunks and their texts. Raises ReadError also for what nobody foresaw."""
+    try:
+        return chunk(document, embedder)
+    except PinciteError:
+        raise
+    except Exception as error:
+        # A text that stumbles the chunker is a bug, and still only one file's failure: the rest must go on.
+        _LOG.info("%s: chunking stumbled", document.source, exc_info=True)
+        why = f"could not be read ({type(error).__name__}: {str(error)[:120]})"
+        raise ReadError(why, "Please report it with the file.") from error

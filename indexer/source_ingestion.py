@@ -61,6 +61,7 @@ def _fetch(library: Library, source: Source, intake: Intake, report: Report) -> 
     entries = library.entries()
     known = {entry.location: entry for entry in entries}
     taken = {entry.source: entry.location for entry in entries}
+    failed = {failure.location for failure in library.failures()}
     fetched: set[str] = set()
     for one in source.fetch():
         fetched.add(one.location)
@@ -68,6 +69,8 @@ def _fetch(library: Library, source: Source, intake: Intake, report: Report) -> 
         if one.problem is None and entry is not None and entry.sha256 == one.sha256:
             report.unchanged += 1
             report.formats[source.name].unchanged += 1
+            if one.location in failed:
+                library.touch([_state(one, entry.source, source)])
             continue
         name = entry.source if entry else _free(one.source, one.location, taken)
         taken[name] = one.location

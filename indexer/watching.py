@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -45,31 +46,44 @@ def watch(
 
     def step() -> Report | PinciteError:
         try:
-            prune = not _suspicious(library, paths, include, exclude)
-            return ingest(
-                library, paths, embedder, include=include, exclude=exclude, prune=prune, jobs=jobs,
-                passwords=passwords, wait=PATIENCE,
-            )  # fmt: skip
+            with library.writing(PATIENCE):
+                prune = not _suspicious(library, paths, include, exclude)
+                return ingest(
+                    library, paths, embedder, include=include, exclude=exclude, prune=prune, jobs=jobs,
+                    passwords=passwords,
+                )  # fmt: skip
         except PinciteError as error:
             return error
 
     yield step()
-    own, looked = library.folder.absolute(), 0.0
-    for found in changes(
-        *paths, watch_filter=lambda _, path: not Path(path).absolute().is_relative_to(own), debounce=GATHER,
-        stop_event=stop, rust_timeout=GATHER, yield_on_timeout=True,
-    ):  # fmt: skip
-        # At first, too: what changed between the first ingest and the start of the watch, nobody tells.
-        if found or time.monotonic() - looked > LOOK_AGAIN:
-            yield step()
-            looked = time.monotonic()
+    own, looked = library.folder.absolute(), -math.inf
+    while True:
+        try:
+            for found in changes(
+                *paths, watch_filter=lambda _, path: not Path(path).absolute().is_relative_to(own), debounce=GATHER,
+                stop_event=stop, rust_timeout=GATHER, yield_on_timeout=True,
+            ):  # fmt: skip
+                # At first, too: what changed between the first ingest and the start of the watch, nobody tells.
+                if found or time.monotonic() - looked > LOOK_AGAIN:
+                    yield step()
+                    looked = time.monotonic()
+        except FileNotFoundError:
+            # A drive that is not mounted yet, or no longer.
+            time.sleep(GATHER / 1000)
+            if stop is None or not stop.is_set():
+                continue
+        return
 
 
 def _suspicious(library: Library, paths: Sequence[Path], include: Sequence[str], exclude: Sequence[str]) -> bool:
-    """Whether so much has vanished at once that it had better be looked at by a person."""
+    """Whether so much has vanished from one of the paths at once that it had better be looked at by a person."""
     planned = plan(library, paths, include, exclude)
     if len(planned.vanished) <= SUSPICIOUS:
         return False
     vanished = still_vanished(planned.vanished, needs(library, planned).placed)
-    there = len(planned.candidates)
-    return len(vanished) > SUSPICIOUS and len(vanished) > there
+    for path in map(Path.absolute, paths):
+        gone = sum(Path(entry.location).is_relative_to(path) for entry in vanished)
+        there = sum(candidate.path.is_relative_to(path) for candidate in planned.candidates)
+        if gone > max(SUSPICIOUS, there):
+            return True
+    return False

@@ -312,3 +312,30 @@ def test_watching_drops_nothing_when_a_drive_is_gone(fresh: Pincite) -> None:
         assert len(names(fresh)) >= 12, "eleven documents and more are not dropped unasked"
     fresh("ingest", "docs", "--prune")
     assert names(fresh) == ["docs/new.md"]
+
+
+def test_of_two_watched_folders_one_may_be_unplugged(fresh: Pincite) -> None:
+    for name, count in (("large", 20), ("drive", 12)):
+        (fresh.folder / name).mkdir()
+        for number in range(count):
+            text = f"# Thing {number}\n\nIt lies in room {number} of the {name}."
+            (fresh.folder / name / f"{number}.md").write_text(text, encoding="utf-8")
+    with watching(fresh, "large", "drive"):
+        until(lambda: len(names(fresh)) == 32, "what is there is read")
+        (fresh.folder / "drive").rename(fresh.folder / "elsewhere")
+        (fresh.folder / "drive").mkdir()
+        (fresh.folder / "large" / "new.md").write_text("# New\n\nThis came meanwhile.", encoding="utf-8")
+        until(lambda: len(names(fresh)) == 33, "the other folder is followed, and nothing is dropped")
+
+
+def test_watching_waits_for_a_folder_that_goes_and_comes_back(fresh: Pincite) -> None:
+    docs = fresh.folder / "docs"
+    docs.mkdir()
+    (docs / "a.md").write_text("# One\n\nThis was first.", encoding="utf-8")
+    with watching(fresh, "docs"):
+        until(lambda: names(fresh) == ["docs/a.md"], "what is there is read")
+        docs.rename(fresh.folder / "elsewhere")
+        time.sleep(2)
+        (fresh.folder / "elsewhere").rename(docs)
+        (docs / "b.md").write_text("# Two\n\nThis came after.", encoding="utf-8")
+        until(lambda: names(fresh) == ["docs/a.md", "docs/b.md"], "it is followed again")
