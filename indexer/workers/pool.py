@@ -15,7 +15,8 @@ from typing import Self
 
 from indexer.errors import PinciteError, ReadError
 from indexer.records import Document
-from indexer.workers.process import LIMITS, WORKER, Answer, Limits, Request, WorkerProcess, read_here
+from indexer.workers.opening import Request
+from indexer.workers.process import LIMITS, WORKER, Answer, Limits, WorkerProcess, read_here
 
 __all__ = ["Limits", "ReaderPool", "Request"]
 # What may be under way at once or wait to be asked for: files a worker, and bytes in all.

@@ -5,13 +5,11 @@ What the process sends is held to the limits and to the rules of a document; wha
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
 import os
 import signal
 import site
-import stat
 import subprocess
 import sys
 import sysconfig
@@ -24,13 +22,13 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from indexer import wire
-from indexer.errors import PinciteError, ReadError, UnreadError
+from indexer.errors import PinciteError, ReadError
 from indexer.readers.assembly import one_line
 from indexer.records import Document
+from indexer.workers.opening import Request, UnsentError, opened, pieces
 
 _LOG = logging.getLogger(__name__)
 WORKER = ("-m", "indexer.workers.worker")
-_PIECE = 256 * 1024
 # How much longer than its processor time a file may take by the clock: a busy machine gives it less than a processor.
 _BUSY = 2.5
 # After so many files, or with such a part of its memory in use, a worker is replaced: libraries leak.
@@ -77,16 +75,6 @@ class Limits:
 
 
 LIMITS = Limits()
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A file to read: the name that chooses the reader, where it is, and the sha256 and size that discovery found."""
-
-    name: str
-    path: Path
-    sha256: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +134,7 @@ class WorkerProcess:
         """Have a file read. Never raises."""
         self.files += 1
         try:
-            with _opened(request) as file, self._deadline(self._limits.cpu(request.size)) as deadline:
+            with opened(request) as file, self._deadline(self._limits.cpu(request.size)) as deadline:
                 # A worker that dies while it listens may have said why.
                 with suppress(OSError):
                     self._send(request, passwords, file)
@@ -161,7 +149,7 @@ class WorkerProcess:
                 return Answer(_outcome(head, body), len(body), retire)
             except ReadError as error:
                 return Answer(error, len(body), retire, doubtful=memory)
-        except _UnsentError as error:
+        except UnsentError as error:
             return Answer(error.reason)
         except OverflowError:
             return Answer(_too_long(self._limits), retire=True)
@@ -174,9 +162,9 @@ class WorkerProcess:
         wanted = {"name": request.name, "passwords": passwords, "seconds": self._limits.cpu(request.size)}
         wire.send(self._to, wanted)
         try:
-            for piece in _pieces(request, file):
+            for piece in pieces(request, file):
                 wire.send(self._to, {}, piece)
-        except _UnsentError:
+        except UnsentError:
             wire.send(self._to, {"whole": False})
             self._to.flush()
             raise
@@ -262,64 +250,23 @@ def _listen(pipe: IO[bytes]) -> None:
             _LOG.debug("reader: %r", line.decode("utf-8", "replace").rstrip())
 
 
-class _UnsentError(Exception):
-    """A file that can't be sent as it was found: the reason is the person's."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.reason = UnreadError(message, hint)
-
-
 def read_here(request: Request, passwords: Sequence[str], limits: Limits) -> Document | ReadError:
     """Read a file in this process, behind no wall; what comes of it is what a worker would have sent."""
     from indexer.workers.worker import answer
 
     try:
-        with _opened(request) as file:
-            data = b"".join(_pieces(request, file))
+        with opened(request) as file:
+            data = b"".join(pieces(request, file))
         stream = io.BytesIO()
         wire.send(stream, *answer(data, request.name, passwords, limits.memory))
         stream.seek(0)
         return _outcome(*wire.receive(stream, limits.output))
-    except _UnsentError as error:
+    except UnsentError as error:
         return error.reason
     except OverflowError:
         return _too_long(limits)
     except ReadError as error:
         return error
-
-
-@contextmanager
-def _opened(request: Request) -> Iterator[BinaryIO]:
-    """The file, when it is one: opening a pipe does not wait, and a device is not read."""
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
-    try:
-        descriptor = os.open(request.path, flags)
-    except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
-        raise _UnsentError(f"can't be opened: {said}", "Check its permissions.") from error
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            hint = "Mend that, or --exclude it; nothing was read from it."
-            raise _UnsentError("is not a regular file, but a pipe or a device", hint)
-        with open(descriptor, "rb", buffering=0, closefd=False) as file:
-            yield file
-    finally:
-        os.close(descriptor)
-
-
-def _pieces(request: Request, file: IO[bytes]) -> Iterator[bytes]:
-    """The bytes of a file. Raises _UnsentError at the end when they are not what was found before."""
-    digest, sent = hashlib.sha256(), 0
-    try:
-        while sent <= request.size and (piece := file.read(_PIECE)):
-            digest.update(piece)
-            sent += len(piece)
-            yield piece
-    except OSError as error:
-        raise _UnsentError(f"can't be read: {error.strerror}", "Check the disk it is on.") from error
-    if digest.hexdigest() != request.sha256:
-        raise _UnsentError("changed while it was being read", "Run the same command again.")
 
 
 def _outcome(head: Mapping[str, Any], body: bytes) -> Document:

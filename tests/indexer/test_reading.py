@@ -15,6 +15,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ import pytest
 from indexer import readers
 from indexer.errors import PinciteError, ReadError
 from indexer.records import Document
+from indexer.workers import opening
 from indexer.workers.pool import Limits, ReaderPool, Request
 
 HERE = Path(__file__).parent
@@ -391,6 +393,70 @@ def test_what_is_no_file_is_not_waited_for(jobs, tmp_path):
     assert told == [no_file] * 3 + ["can't be opened: embedded null byte | Check its permissions."]
 
 
+def within(path: Path, root: Path) -> Request:
+    return replace(request(path), root=root)
+
+
+@needs_posix
+@pytest.mark.parametrize("steps", [True, False], ids=["by steps", "by path"])
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_what_a_link_has_taken_the_place_of_is_not_read(jobs, steps, tmp_path, monkeypatch):
+    """Even if it leads to the very same bytes: they are somebody else's."""
+    if not steps:
+        monkeypatch.setattr(opening, "_STEPS", False)
+    root, outside = tmp_path / "root", tmp_path / "root and more"
+    for folder in (root / "inner", root / "kept", outside):
+        folder.mkdir(parents=True)
+        for name in ("a.txt", "b.txt"):
+            (folder / name).write_bytes(b"The same.")
+    (root / "link.txt").symlink_to(root / "kept" / "a.txt")
+    (tmp_path / "door").symlink_to(root)
+    inner, kept = root / "inner" / "a.txt", root / "kept" / "a.txt"
+    requests = [
+        within(inner, root),
+        within(root / "kept" / "b.txt", root),
+        within(kept, root),
+        within(root / "link.txt", root),
+        within(tmp_path / "door" / "link.txt", tmp_path / "door"),
+        within(tmp_path / "door" / "kept" / "a.txt", tmp_path / "door" / "kept" / "a.txt"),
+        request(root / "kept" / "b.txt"),
+    ]
+    inner.parent.rename(tmp_path / "elsewhere")
+    inner.parent.symlink_to(outside)
+    (root / "kept" / "b.txt").unlink()
+    (root / "kept" / "b.txt").symlink_to(outside / "b.txt")
+    with ReaderPool(jobs) as pool:
+        told = outcomes(pool, *requests)
+    assert told == ["leads out of its folder | Nothing was read from it."] * 2 + ["The same."] * 5
+
+
+@needs_posix
+@pytest.mark.parametrize("steps", [True, False], ids=["by steps", "by path"])
+@pytest.mark.parametrize("swapped", ["inner", "inner/a.txt"])
+def test_a_link_that_comes_while_the_file_is_opened_is_not_followed(steps, swapped, tmp_path, monkeypatch):
+    """It takes the place of a folder or the file after the path has been resolved, and before it is opened."""
+    monkeypatch.setattr(opening, "_STEPS", steps)
+    for folder in (tmp_path / "root" / "inner", tmp_path / "outside"):
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_bytes(b"The same.")
+    asked = within(tmp_path / "root" / "inner" / "a.txt", tmp_path / "root")
+    place, resolve = tmp_path / "root" / swapped, os.path.realpath
+
+    def swap(path: Path | str) -> str:
+        real = resolve(path)
+        if path == asked.path:
+            place.rename(tmp_path / "gone")
+            place.symlink_to(tmp_path / "outside" / swapped.removeprefix("inner").lstrip("/"))
+        return real
+
+    monkeypatch.setattr(os.path, "realpath", swap)
+    with ReaderPool(0) as pool:
+        told = outcomes(pool, asked)[0]
+    assert place.is_symlink()
+    refused = "can't be opened: " if steps else "leads out of its folder | "
+    assert told.startswith(refused), told
+
+
 # --- Where the worker finds its code, and what it knows ---
 
 
@@ -501,6 +567,7 @@ def test_the_workers_end_when_this_process_is_killed(tmp_path):
 import sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
+from indexer.workers import opening
 from indexer.workers.pool import ReaderPool, Request
 with ReaderPool(1, _worker={HOSTILE!r}) as pool:
     list(pool.read([Request("a.spin", Path({str(path)!r}), {hashlib.sha256(b"x").hexdigest()!r}, 1)]))
