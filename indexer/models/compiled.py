@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -96,10 +95,7 @@ def folder(name: str, cache: Path) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
     except OSError as error:
-        hint = "Set PINCITE_CACHE to a folder that can be."
-        raise EmbedderError(
-            f"{place.parent}: the compiled model can't be written there: {error.strerror}.", hint
-        ) from error
+        raise _unwritable(place.parent, error) from error
     try:
         if name == BUNDLED_EMBEDDER:
             _compile_bundled(making)
@@ -109,6 +105,8 @@ def folder(name: str, cache: Path) -> Path:
         if not (place / "meta.json").is_file():
             shutil.rmtree(place, ignore_errors=True)
             making.rename(place)
+    except OSError as error:
+        raise _unwritable(place.parent, error) from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return place
@@ -151,6 +149,22 @@ def runtime(place: Path, *, hint: str) -> Any:
         raise _damaged(place) from error
 
 
+def _save(model: Any, making: Path) -> None:
+    """Write `model.xml` and `model.bin`: half precision on disk; the arithmetic stays in what the processor does best."""
+    from indexer.models.silent_openvino import openvino
+
+    try:
+        openvino.save_model(model, str(making / "model.xml"), compress_to_fp16=True)
+    except RuntimeError as error:  # a full disk, a folder that can't be written: OpenVINO does not tell them apart
+        raise _unwritable(making.parent, error) from error
+
+
+def _unwritable(folder: Path, error: OSError | RuntimeError) -> EmbedderError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
+    hint = "Free some space there, or set PINCITE_CACHE to a folder that can be written."
+    return EmbedderError(f"{folder}: the compiled model can't be written there: {reason}.", hint)
+
+
 def _damaged(place: Path) -> EmbedderError:
     return EmbedderError(f"{place}: the compiled model is damaged.", "Delete that folder: it is made again.")
 
@@ -180,12 +194,10 @@ def _bundled_folder() -> Path:
 def _compile_bundled(making: Path) -> None:
     """Compile the bundled model from its weights alone, and check it against reference vectors that ship with Pincite."""
     from indexer.models.bert import sentence_encoder
-    from indexer.models.silent_openvino import openvino
 
     home = _bundled_folder()
     weights, config = bundled_weights()
-    # Half precision on disk; the arithmetic stays in what the processor does best.
-    openvino.save_model(sentence_encoder(weights, config), str(making / "model.xml"), compress_to_fp16=True)
+    _save(sentence_encoder(weights, config), making)
     shutil.copyfile(home / "tokenizer.json", making / "tokenizer.json")
     window = int(json.loads((home / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"])
     fingerprint = hashlib.sha256((home / "model.safetensors").read_bytes()).hexdigest()
@@ -209,11 +221,9 @@ def reference_vectors() -> npt.NDArray[np.float32]:
 
 def _compile_any(name: str, making: Path) -> None:
     """Compile any sentence-transformers model by tracing it, and check it against the model itself."""
-    from indexer.models.silent_openvino import openvino
-
     reference = reference_model(name)
     reference.tokenizer.backend_tokenizer.save(str(making / "tokenizer.json"))
-    openvino.save_model(_traced(reference), str(making / "model.xml"), compress_to_fp16=True)
+    _save(_traced(reference), making)
     prompts = reference.prompts
     meta = Meta(
         name=name,
@@ -333,8 +343,3 @@ def padded(ids: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int64], npt.NDA
         tokens[row, : len(given)] = given
         mask[row, : len(given)] = 1
     return tokens, mask
-
-
-def processors() -> int:
-    """The processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

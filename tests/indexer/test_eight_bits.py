@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,26 @@ def test_a_form_that_cannot_be_made_is_told_of_and_done_without(
     for _ in range(2):
         assert embedder.embed_passages(VARIED).shape == (len(VARIED), 384)
     assert caplog.messages == ["embedding goes on in full precision: [Errno 28] No space left on device"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_costs_nothing_but_speed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    compiled.folder(BUNDLED_EMBEDDER, tmp_path)
+    monkeypatch.setattr(quantised, "quantised_encoder", lambda weights, config, *_: sentence_encoder(weights, config))
+    monkeypatch.setattr(embedding, "WORTH_MAKING", 0)
+    folder = tempfile.mkdtemp
+
+    def full(*, prefix: str, dir: Path) -> str:
+        made = folder(prefix=prefix, dir=dir)
+        Path(made, "model.bin").symlink_to("/dev/full")
+        return made
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    assert open_embedder(BUNDLED_EMBEDDER, tmp_path).embed_passages(VARIED).shape == (len(VARIED), 384)
+    (told,) = caplog.messages
+    assert told.startswith("embedding goes on in full precision: ") and "\n" not in told, told
 
 
 @given(st.integers(1, 40), st.integers(0, 60), st.integers(0, 2**32 - 1))

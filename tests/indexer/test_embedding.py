@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -258,7 +259,38 @@ def test_a_cache_that_is_no_folder_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(EmbedderError, match=r"can't be written there: Not a directory\.") as told:
         open_embedder(BUNDLED_EMBEDDER, tmp_path / "file")
-    assert told.value.hint == "Set PINCITE_CACHE to a folder that can be."
+    assert told.value.hint == "Free some space there, or set PINCITE_CACHE to a folder that can be written."
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("file", ["model.bin", "meta.json"])
+def test_a_full_disk_is_told_of_with_the_folder(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full_disk(monkeypatch, file)
+    with pytest.raises(EmbedderError, match="the compiled model can't be written there: ") as told:
+        open_embedder(BUNDLED_EMBEDDER, tmp_path)
+    assert told.value.message.startswith(f"{tmp_path / 'embedders'}: ") and "\n" not in told.value.message
+    assert told.value.hint == "Free some space there, or set PINCITE_CACHE to a folder that can be written."
+    assert list((tmp_path / "embedders").iterdir()) == [], "nothing half made is left"
+
+
+def test_a_full_disk_is_told_of_for_any_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = compiled.reference_model(BUNDLED_EMBEDDER)
+    monkeypatch.setattr(compiled, "reference_model", lambda _: made)
+    full_disk(monkeypatch, "model.bin")
+    with pytest.raises(EmbedderError, match="the compiled model can't be written there: "):
+        open_embedder("some/model", tmp_path)
+
+
+def full_disk(patch: pytest.MonkeyPatch, file: str) -> None:
+    """From now on, this file of whatever is being made goes to a full disk."""
+    folder = tempfile.mkdtemp
+
+    def full(*, prefix: str, dir: Path) -> str:
+        made = folder(prefix=prefix, dir=dir)
+        Path(made, file).symlink_to("/dev/full")
+        return made
+
+    patch.setattr(tempfile, "mkdtemp", full)
 
 
 def test_an_embedder_can_be_dropped_while_it_is_at_work(bundled: CompiledEmbedder, cache: Path) -> None:
