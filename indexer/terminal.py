@@ -24,12 +24,20 @@ def talk(text: str) -> None:
 
 def json_line(value: Any) -> None:
     """A JSON value on one line, to stdout."""
-    line = json.dumps(value, ensure_ascii=False)
+    line = one_line(value)
     try:
         line.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
-        line = json.dumps(value)  # escaped: a reader of JSON gets the same characters
+        line = json.dumps(value).replace("\x7f", "\\u007f")
     out(f"{line}\n")
+
+
+def one_line(value: Any) -> str:
+    """A value as JSON on one line, what can't be printed in it escaped: a reader of JSON gets the same characters."""
+    return "".join(
+        c if c.isprintable() else json.dumps(c)[1:-1] if c != "\x7f" else "\\u007f"
+        for c in json.dumps(value, ensure_ascii=False)
+    )
 
 
 def out(text: str) -> None:
