@@ -140,6 +140,10 @@ class Catalogue:
             key=lambda found: found.chunk.start,
         )
 
+    def chunk_ids(self) -> set[int]:
+        """The ids of all living chunks."""
+        return {row[0] for row in self._rows("SELECT id FROM chunks")}
+
     def last_chunk(self) -> int:
         """The highest id of a living chunk; 0 when there is none."""
         return int(self._rows("SELECT coalesce(max(id), 0) FROM chunks")[0][0])

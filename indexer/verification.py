@@ -58,10 +58,11 @@ def _covered(document: Document, library: Library) -> list[str]:
 def _vectors(library: Library) -> list[str]:
     import numpy as np
 
-    ids, vectors = library.vectors_after(0)
-    norms = np.linalg.norm(vectors.astype(np.float32), axis=1)
-    wrong = ids[~(np.abs(norms - 1) < 0.01)]
-    return [f"chunk {wrong[0]}: its vector is damaged ({len(wrong)} such)"] if len(wrong) else []
+    wrong: list[int] = []
+    for ids, vectors in library.vectors_in_parts(0):
+        norms = np.linalg.norm(vectors.astype(np.float32), axis=1)
+        wrong += ids[~(np.abs(norms - 1) < 0.01)].tolist()
+    return [f"chunk {wrong[0]}: its vector is damaged ({len(wrong)} such)"] if wrong else []
 
 
 def _derived(library: Library, opened: Opened) -> list[str]:
@@ -69,7 +70,7 @@ def _derived(library: Library, opened: Opened) -> list[str]:
     from indexer.dense import DenseIndex
     from indexer.lexical import LexicalIndex
 
-    living = {int(i) for i in library.vectors_after(0)[0]}
+    living = library.chunk_ids()
     problems = []
     for name, ids in (("dense", DenseIndex(library).ids()), ("lexical", LexicalIndex(library, opened).ids())):
         if ids != living:
