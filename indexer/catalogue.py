@@ -148,6 +148,11 @@ class Catalogue:
         """The highest id of a living chunk; 0 when there is none."""
         return int(self._rows("SELECT coalesce(max(id), 0) FROM chunks")[0][0])
 
+    @property
+    def forgotten(self) -> int:
+        """The generation of the last removal that was forgotten: an index older than this may hold chunks that are gone."""
+        return int(self._meta("forgotten") or 0)
+
     def removed_since(self, generation: int, up_to: int) -> list[int]:
         """Chunks removed after that generation, ids up to `up_to`: what an index of that generation must mask."""
         rows = self._rows("SELECT chunk_id FROM removed WHERE generation > ? AND chunk_id <= ?", (generation, up_to))

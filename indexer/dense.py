@@ -68,7 +68,6 @@ class DenseIndex:
         k = min(k, self._base.ntotal)
         if k < 1:
             return []
-        parameters = None
         # FAISS keeps bare pointers: everything it is given is held by a name until the search is over.
         parameters = faiss.SearchParameters()
         gone = faiss.IDSelectorBatch(np.array(self._masked, np.int64))
@@ -120,12 +119,13 @@ def _write(index: Any, target: Path) -> None:
 
 
 def _open_base(library: Library) -> tuple[Any, int, int]:
-    """The newest file that the library has reached: (index, its generation, its last chunk), or (None, 0, 0)."""
-    dimension, generation = library.identity.dimension if library.identity else 0, library.generation
+    """The newest file that the library has reached, and knows what went since: (index, its generation, its last chunk), or (None, 0, 0)."""
+    dimension = library.identity.dimension if library.identity else 0
+    generation, forgotten = library.generation, library.forgotten
     named = [(match, path) for path in library.folder.glob("dense.*.faiss") if (match := _NAME.fullmatch(path.name))]
     for match, path in sorted(named, key=lambda pair: -int(pair[0][1])):
         built, last = int(match[1]), int(match[2])
-        if built > generation:
+        if not forgotten <= built <= generation:
             continue
         index = _read(path)
         # Its last entry must be the one that its name tells: a file cut short or put there by mistake has another.

@@ -67,9 +67,10 @@ class LexicalIndex:
     def _read(self, library: Library, opened: Opened) -> None:
         self.generation = library.generation
         self._languages = {languages.field(code) for code in library.languages()}
-        # A folder that has come further than this state of the library lacks what went since.
+        # A folder that has come further than this state of the library lacks what went since; one that is older than what
+        # the library has forgotten may hold what is gone.
         state, base = opened.state, opened.searcher
-        if state.generation > self.generation:
+        if not library.forgotten <= state.generation <= self.generation:
             state, base = State(0, 0), None
         self._parts = [base] if base is not None else []
         last = state.last
@@ -161,7 +162,7 @@ def catch_up(library: Library, *, anew: bool = False) -> None:
     with library.writing():
         state, generation = _state(library.folder), library.generation
         index = _open(library.folder) if state else None
-        if state is None or _searcher(index) is None:
+        if state is None or state.generation < library.forgotten or _searcher(index) is None:
             _make(library.folder)
             state, index = State(0, 0), _open(library.folder)
         if state.generation == generation and not anew:

@@ -213,6 +213,12 @@ class Library(Catalogue):
     def forget_removed(self, generation: int) -> None:
         """Forget removals up to this generation: every derived index has been built since."""
         with self._commit() as run:
+            # An older copy of an index may come back, and must be known by its generation.
+            run(
+                """INSERT OR REPLACE INTO meta SELECT 'forgotten', generation FROM removed
+                   WHERE generation <= ? ORDER BY generation DESC LIMIT 1""",
+                (generation,),
+            )
             run("DELETE FROM removed WHERE generation <= ?", (generation,))
 
     # Inside

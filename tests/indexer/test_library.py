@@ -44,7 +44,18 @@ STEPS = st.one_of(
     st.tuples(st.just("fail"), st.sampled_from("abcd")),
     st.tuples(
         st.sampled_from(
-            ["refresh", "rebuild", "catch up", "dense", "reopen", "lose dense", "lose lexical", "cut dense"]
+            [
+                "refresh",
+                "rebuild",
+                "catch up",
+                "dense",
+                "reopen",
+                "lose dense",
+                "lose lexical",
+                "cut dense",
+                "back up",
+                "restore",
+            ]
         )
     ),
 )
@@ -58,6 +69,7 @@ class Model:
         self.books: dict[str, Book] = {}
         self.failed: set[str] = set()
         self.used: set[int] = set()
+        self.backup: dict[Path, bytes] = {}
         self.generation = library.generation
 
     def step(self, what: str, *given: object) -> None:
@@ -123,6 +135,21 @@ class Model:
         for path in self.library.folder.glob("dense.*"):
             path.write_bytes(path.read_bytes()[:-300])
 
+    def _back_up(self) -> None:
+        self.backup = {path: path.read_bytes() for path in self._derived()}
+
+    def _restore(self) -> None:
+        """Put back the derived indexes as they once were."""
+        self._lose_dense()
+        self._lose_lexical()
+        for path, content in self.backup.items():
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+
+    def _derived(self) -> list[Path]:
+        folder = self.library.folder
+        return [*folder.glob("dense.*"), *(path for path in folder.glob("lexical/*") if path.is_file())]
+
     def _lose_lexical(self) -> None:
         shutil.rmtree(self.library.folder / "lexical", ignore_errors=True)
 
@@ -168,6 +195,43 @@ def test_whatever_is_put_and_removed_the_library_holds_the_rest(steps: list[tupl
             assert verify(model.library) == []
         finally:
             model.library.close()
+
+
+@pytest.mark.parametrize("restored", ["lexical", "dense.*"])
+def test_an_index_older_than_what_was_forgotten_is_not_used(
+    restored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dense, "TAIL", 2)
+    library = library_at(tmp_path / "library")
+    books = [put(library, book(f"{n}.md", f"There are {n} days of paid leave.")) for n in range(6)]
+    refresh(library)
+    shutil.copytree(library.folder, tmp_path / "backup")
+    opened = lexical.open_folder(library.folder)
+    library.remove([f"/shelf/{n}.md" for n in range(3)])
+    refresh(library)
+    assert library.removed_since(0, library.last_chunk()) == [], "forgotten"
+    shutil.rmtree(library.folder / "lexical")
+    for path in library.folder.glob("dense.*"):
+        path.unlink()
+    for path in (tmp_path / "backup").glob(restored):
+        (shutil.copytree if path.is_dir() else shutil.copy)(path, library.folder / path.name)
+    check_searches(library, books[3:], QUESTIONS)
+    living = {chunk_id for made in books[3:] for chunk_id in made.ids}
+    assert lexical.LexicalIndex(library, opened).ids() == living, "as a reader had opened it before"
+    refresh(library)
+    check_searches(library, books[3:], QUESTIONS)
+    assert verify(library) == []
+
+
+def test_an_index_with_nothing_to_forget_since_stays_in_use(tmp_path: Path) -> None:
+    library = library_at(tmp_path / "library", book("a.md", "One."), book("b.md", "Two."))
+    library.remove(["/shelf/b.md"])
+    rebuild(library)
+    for _ in range(2):
+        library.forget_removed(library.generation)
+    assert library.forgotten == library.generation - 2
+    assert (lexical.LexicalIndex(library).pending, len(dense.DenseIndex(library).ids())) == (0, 1)
+    assert "1 in the file" in repr(dense.DenseIndex(library))
 
 
 def test_a_failed_put_changes_nothing(tmp_path: Path) -> None:
