@@ -20,7 +20,7 @@ from books import EMBEDDER, Book, book, check_searches, library_at, put, state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer import dense, lexical
+from indexer import catalogue, dense, lexical
 from indexer.entries import Identity
 from indexer.errors import LibraryError
 from indexer.ingestion import rebuild, refresh
@@ -232,6 +232,19 @@ def test_an_index_with_nothing_to_forget_since_stays_in_use(tmp_path: Path) -> N
     assert library.forgotten == library.generation - 2
     assert (lexical.LexicalIndex(library).pending, len(dense.DenseIndex(library).ids())) == (0, 1)
     assert "1 in the file" in repr(dense.DenseIndex(library))
+
+
+def test_damaged_vectors_are_counted_over_all_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "PART", 2)
+    books = [book(f"{n}.md", f"There are {n} days of paid leave.") for n in range(7)]
+    library = library_at(tmp_path / "library", *books)
+    rebuild(library)
+    assert verify(library) == []
+    ids = sorted(library.chunk_ids())
+    with sqlite3.connect(library.folder / DATABASE) as file:
+        file.execute("UPDATE vectors SET vector = zeroblob(length(vector)) WHERE chunk_id IN (?, ?)", (ids[1], ids[6]))
+    file.close()
+    assert verify(library) == [f"chunk {ids[1]}: its vector is damaged (2 such)"]
 
 
 def test_a_failed_put_changes_nothing(tmp_path: Path) -> None:
