@@ -60,8 +60,8 @@ def read_msg(data: bytes, name: str) -> Document:
     except (
         OSError,
         ValueError,
-        IndexError,
-        KeyError,
+        LookupError,
+        ArithmeticError,
         struct.error,
         RecursionError,
         TypeError,

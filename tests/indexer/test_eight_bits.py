@@ -42,6 +42,7 @@ def verdict_file(cache: Path) -> Path:
     return found
 
 
+@pytest.mark.slow
 def test_it_is_the_model_itself_within_a_thousandth(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eight_bits, "LEAST_GAIN", 0.0)
     verdict = json.loads(verdict_file(cache).read_text(encoding="utf-8"))
@@ -61,6 +62,7 @@ def tokens(cache: Path, texts: list[str]) -> list[list[int]]:
     return open_embedder(BUNDLED_EMBEDDER, cache).token_ids(texts)
 
 
+@pytest.mark.slow
 def test_it_is_made_when_many_passages_come_and_then_used_at_once(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -225,7 +225,7 @@ def check_report(report: dict[str, Any], library: Library) -> None:
 
 
 @settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     phases=(Phase.generate, Phase.explicit),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -239,7 +239,7 @@ def test_after_any_edits_the_library_is_as_one_made_from_scratch(
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(ROUNDS)
 @pytest.mark.timeout(900)
 def test_after_any_edits_the_library_is_as_one_made_from_scratch_at_length(
