@@ -68,14 +68,18 @@ class Catalogue:
         """Every file that was read, by name. Equal ones share their document."""
         rows = self._rows(
             """SELECT document_id, source, location, sha256, size, modified_ns, kind, media_type, title, language, pages,
-                      (SELECT count(*) FROM chunks WHERE chunks.document_id = documents.id), added, notes
+                      (SELECT count(*) FROM chunks WHERE chunks.document_id = documents.id), added, notes,
+                      changed_ns, inode
                FROM files JOIN documents ON documents.id = document_id ORDER BY source"""
         )
-        return [Entry(*(*row[:8], row[8] or title_from_name(row[1]), *row[9:13], _notes(row[13]))) for row in rows]
+        return [
+            Entry(*(*row[:8], row[8] or title_from_name(row[1]), *row[9:13], _notes(row[13]), *row[14:]))
+            for row in rows
+        ]
 
     def failures(self) -> list[Failure]:
         """Every file that could not be read, by name."""
-        names = "location, source, sha256, size, modified_ns, reason, hint, circumstances"
+        names = "location, source, sha256, size, modified_ns, reason, hint, circumstances, changed_ns, inode"
         return [Failure(*row) for row in self._rows(f"SELECT {names} FROM failures ORDER BY source")]
 
     def document(self, document: int | str) -> Document:

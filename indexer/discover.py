@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -29,7 +30,7 @@ RACY_NS = 2_000_000_000
 class Candidate:
     """A file to look at: what it is called, where it is, and what the library has of it.
 
-    `state` is "unchanged" when size and time of change are as they were; "changed" may still turn out to have the same
+    `state` is "unchanged" when size, times of change and inode are as they were; "changed" may still turn out to have the same
     bytes, and "new" to be an old one that has moved. `short` is the name that it has where no other has it. `failure` is
     why it could not be read before; `problem` why it can't even be looked at.
     """
@@ -44,6 +45,13 @@ class Candidate:
     problem: str = ""
     short: str = ""
     failure: Failure | None = None
+    changed_ns: int = 0
+    inode: int = 0
+
+    @property
+    def stamp(self) -> tuple[int, int, int, int]:
+        """What differs when the bytes do, but for changes too quick for the clock."""
+        return self.size, self.modified_ns, self.changed_ns, self.inode
 
     @property
     def kind(self) -> str:
@@ -58,6 +66,7 @@ class Plan:
     candidates: tuple[Candidate, ...]
     vanished: tuple[Entry, ...]
     skipped: dict[str, int]
+    roots: tuple[Path, ...] = ()
 
     def of(self, state: str) -> list[Candidate]:
         """The candidates in that state."""
@@ -95,9 +104,11 @@ def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), e
     vanished = [
         entry
         for entry in entries
-        if entry.location not in seen and _under(entry.location, roots) and no_file(entry.location)
+        if entry.location not in seen
+        and under(entry.location, roots)
+        and (no_file(entry.location) or _leads_out(entry, roots))
     ]
-    return Plan(tuple(seen.values()), tuple(vanished), dict(sorted(skipped.items())))
+    return Plan(tuple(seen.values()), tuple(vanished), dict(sorted(skipped.items())), tuple(roots))
 
 
 def digest(path: Path) -> tuple[str, int]:
@@ -117,7 +128,9 @@ def file_state(candidate: Candidate, sha256: str, size: int) -> FileState:
     """What to record of a file whose bytes have been read."""
     recent = time.time_ns() - candidate.modified_ns < RACY_NS
     modified = -1 if recent else candidate.modified_ns
-    return FileState(candidate.source, candidate.location, sha256, size, modified, candidate.kind)
+    return FileState(
+        candidate.source, candidate.location, sha256, size, modified, candidate.kind, candidate.changed_ns, candidate.inode
+    )  # fmt: skip
 
 
 def gone(path: Path | str) -> bool:
@@ -130,14 +143,25 @@ def gone(path: Path | str) -> bool:
 
 
 def no_file(location: str) -> bool:
-    """Whether what was a file is certainly none any more: it is gone, or a folder or a pipe has its place."""
+    """Whether what was a file is certainly none any more: a link to nothing, a folder or a pipe has its place, if anything."""
     if not Path(location).is_absolute():
         return False  # of a source that is no folder
     try:
-        mode = os.lstat(location).st_mode
+        return not stat.S_ISREG(os.stat(location).st_mode)  # noqa: PTH116
+    except OSError as error:
+        return isinstance(error, FileNotFoundError | NotADirectoryError) or error.errno == errno.ELOOP
+
+
+def _leads_out(entry: Entry, roots: Sequence[Path]) -> bool:
+    """Whether a link out of the folders has taken a file's place: one to another file than was read, which may be a link's."""
+    if not os.path.islink(entry.location) or any(  # noqa: PTH114
+        under(entry.location, [root]) and _inside(entry.location, root) for root in roots
+    ):
+        return False
+    try:
+        return _inode(os.stat(entry.location)) != entry.inode  # noqa: PTH116
     except OSError:
-        return gone(location)
-    return not (stat.S_ISREG(mode) or stat.S_ISLNK(mode))
+        return False  # it may still be there
 
 
 def _files(root: Path, library: Path, exclude: Sequence[str]) -> Iterator[tuple[Path, str]]:
@@ -191,7 +215,8 @@ def _matches(inner: str, globs: Iterable[str]) -> bool:
     return any(fnmatch(inner, glob) or fnmatch(name, glob) or fnmatch(inner, f"{glob.rstrip('/')}/*") for glob in globs)
 
 
-def _under(location: str, roots: Sequence[Path]) -> bool:
+def under(location: str, roots: Sequence[Path]) -> bool:
+    """Whether a location is one of these files or folders, or below one."""
     return any(location == str(root) or location.startswith(os.path.join(root, "")) for root in roots)  # noqa: PTH118
 
 
@@ -214,10 +239,15 @@ def _candidate(
         problem = "is a folder that can't be read"
     if location != str(path):
         problem = "has a name that is not valid text"
+    stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, _inode(status))
     state: Literal["new", "changed", "unchanged"] = "changed" if known else "new"
-    if known and (known.size, known.modified_ns) == (status.st_size, status.st_mtime_ns):
+    if known and known.stamp == stamp:
         state = "unchanged"
-    return Candidate(source, path, location, status.st_size, status.st_mtime_ns, state, known, problem, short, failure)
+    return Candidate(source, path, location, *stamp[:2], state, known, problem, short, failure, *stamp[2:])
+
+
+def _inode(status: os.stat_result) -> int:
+    return status.st_ino & (2**63 - 1)  # as large a number as SQLite has
 
 
 def _name(path: Path, short: str, taken: dict[str, str]) -> str:

@@ -26,6 +26,13 @@ class Entry:
     chunks: int
     added: str
     notes: tuple[str, ...]
+    changed_ns: int = 0
+    inode: int = 0
+
+    @property
+    def stamp(self) -> tuple[int, int, int, int]:
+        """What differs when the bytes do, but for changes too quick for the clock."""
+        return self.size, self.modified_ns, self.changed_ns, self.inode
 
     def as_json(self) -> dict[str, Any]:
         """One document of `pincite list --json`."""
@@ -45,6 +52,13 @@ class Failure:
     reason: str
     hint: str
     circumstances: str = ""
+    changed_ns: int = 0
+    inode: int = 0
+
+    @property
+    def stamp(self) -> tuple[int, int, int, int]:
+        """What differs when the bytes do, but for changes too quick for the clock."""
+        return self.size, self.modified_ns, self.changed_ns, self.inode
 
     def as_json(self) -> dict[str, Any]:
         """One failure of `pincite status --json`."""
@@ -70,6 +84,13 @@ class FileState:
     size: int
     modified_ns: int
     kind: str = ""
+    changed_ns: int = 0
+    inode: int = 0
+
+    @property
+    def stamp(self) -> tuple[int, int, int, int]:
+        """What differs when the bytes do, but for changes too quick for the clock."""
+        return self.size, self.modified_ns, self.changed_ns, self.inode
 
 
 @dataclass(frozen=True, slots=True)

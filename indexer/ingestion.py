@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from indexer import readers
-from indexer.discover import Plan, digest, file_state, gone, no_file, plan
+from indexer.discover import Plan, digest, file_state, gone, no_file, plan, under
 from indexer.embedding import embedder_of
 from indexer.errors import ReadError, UnreadError
 from indexer.intake import Intake
@@ -118,9 +118,10 @@ def default_jobs() -> int:
 def _settle(library: Library, planned: Plan, needed: Needs, report: Report) -> None:
     """All that needs no reader: what moved, what was only touched, what failed before."""
     if needed.placed:
-        leaving = [one.moved_from.location for one in needed.placed if one.moved_from]
-        library.place([(one.state, one.document_id) for one in needed.placed], filter(no_file, leaving))
+        leaving = [one.moved_from.location for one in needed.placed if one.moved_from and one.vacated]
+        library.place([(one.state, one.document_id) for one in needed.placed], leaving)
     for one in needed.placed:
+        report.formats[one.candidate.kind].read += 1
         if one.moved_from:
             report.moved[one.state.source] = one.of
         else:
@@ -140,7 +141,7 @@ def _settle(library: Library, planned: Plan, needed: Needs, report: Report) -> N
 def _news_of(task: Task) -> bool:
     """Whether there is anything to note of a file whose bytes are as they were: not while its time is not to be trusted."""
     candidate = task.candidate
-    return bool(candidate.failure or not candidate.known or candidate.known.modified_ns != task.state.modified_ns)
+    return bool(candidate.failure or not candidate.known or candidate.known.stamp != task.state.stamp)
 
 
 def _settle_vanished(library: Library, vanished: Sequence[Entry], report: Report, *, prune: bool) -> None:
@@ -248,14 +249,21 @@ def catching_up(library: Library) -> Callable[[int], None]:
 
 
 def _settle_failures(library: Library, planned: Plan) -> None:
-    """A failure of what is no longer there, or of a folder that was read this time, is settled."""
+    """A failure of what is no longer there, or of a folder that was read this time, is settled. What was read stays."""
     tried = {candidate.location for candidate in planned.candidates}
     failed = [failure.location for failure in library.failures() if failure.location not in tried]
     settled = [
         location
         for location in failed
         if Path(location).is_absolute()
-        and (gone(location) or (os.access(location, os.R_OK | os.X_OK) and Path(location).is_dir()))
+        and (gone(location) or (under(location, planned.roots) and _readable_now(location)))
     ]
     if settled:
-        library.remove(settled)
+        library.settle(settled)
+
+
+def _readable_now(location: str) -> bool:
+    """Whether a folder that could not be read can be, or a link of which there is nothing to read any more leads to no file."""
+    if Path(location).is_symlink():
+        return no_file(location)
+    return os.access(location, os.R_OK | os.X_OK) and Path(location).is_dir()

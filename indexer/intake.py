@@ -102,6 +102,7 @@ class Intake:
             return
         self._library.place([(state, document_id)])
         self._report.copies[state.source] = other.source
+        self._report.formats[state.kind].read += 1
         (self._report.updated if updates else self._report.added).append(state.source)
         self._done += 1
         self._bytes += state.size

@@ -175,27 +175,22 @@ class Library(Catalogue):
             if state.sha256:
                 self._drop(run, state.location)
             run(
-                """INSERT OR REPLACE INTO failures (location, source, sha256, size, modified_ns, reason, hint, circumstances)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-                (
-                    state.location,
-                    state.source,
-                    state.sha256,
-                    state.size,
-                    state.modified_ns,
-                    reason,
-                    hint,
-                    circumstances,
-                ),
+                """INSERT OR REPLACE INTO failures
+                   (location, source, sha256, size, modified_ns, changed_ns, inode, reason, hint, circumstances)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                (state.location, state.source, state.sha256, *state.stamp, reason, hint, circumstances),
             )
 
     def touch(self, states: Sequence[FileState]) -> None:
-        """Record new times of change for files whose bytes are the same; that they could not be opened is over."""
+        """Record new times of change and inodes for files whose bytes are the same; that they could not be opened is over."""
         if not states:
             return
         with self._commit() as run:
             for state in states:
-                run("UPDATE files SET modified_ns = ? WHERE location = ?", (state.modified_ns, state.location))
+                run(
+                    "UPDATE files SET modified_ns = ?, changed_ns = ?, inode = ? WHERE location = ?",
+                    (*state.stamp[1:], state.location),
+                )
                 run("DELETE FROM failures WHERE location = ?", (state.location,))
 
     def remove(self, locations: Iterable[str]) -> int:
@@ -209,6 +204,12 @@ class Library(Catalogue):
                 gone += self._drop(run, location)
                 run("DELETE FROM failures WHERE location = ?", (location,))
         return gone
+
+    def settle(self, locations: Iterable[str]) -> None:
+        """Forget that these could not be read, in one transaction. What was read of them before stays."""
+        with self._commit() as run:
+            for location in locations:
+                run("DELETE FROM failures WHERE location = ?", (location,))
 
     def forget_removed(self, generation: int) -> None:
         """Forget removals up to this generation: every derived index has been built since."""
@@ -253,10 +254,12 @@ class Library(Catalogue):
         run("DELETE FROM failures WHERE location = ?", (state.location,))
         run(
             # Not "OR REPLACE": a name that another file has must not take that file's row with it.
-            """INSERT INTO files (location, source, document_id, size, modified_ns) VALUES (?, ?, ?, ?, ?)
+            """INSERT INTO files (location, source, document_id, size, modified_ns, changed_ns, inode)
+               VALUES (?, ?, ?, ?, ?, ?, ?)
                ON CONFLICT (location) DO UPDATE SET source = excluded.source, document_id = excluded.document_id,
-               size = excluded.size, modified_ns = excluded.modified_ns, added = excluded.added""",
-            (state.location, state.source, document_id, state.size, state.modified_ns),
+               size = excluded.size, modified_ns = excluded.modified_ns, changed_ns = excluded.changed_ns,
+               inode = excluded.inode, added = excluded.added""",
+            (state.location, state.source, document_id, *state.stamp),
         )
 
     def _drop(self, run: Any, location: str) -> int:

@@ -33,6 +33,8 @@ MIGRATIONS: tuple[str, ...] = (
         document_id INTEGER NOT NULL REFERENCES documents (id),
         size INTEGER NOT NULL,
         modified_ns INTEGER NOT NULL,
+        changed_ns INTEGER NOT NULL,      -- of the file's bytes, name or rights; nobody can set it back
+        inode INTEGER NOT NULL,
         added TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
     ) WITHOUT ROWID;
     CREATE INDEX files_by_document ON files (document_id, source);
@@ -66,6 +68,8 @@ MIGRATIONS: tuple[str, ...] = (
         sha256 TEXT NOT NULL,
         size INTEGER NOT NULL,
         modified_ns INTEGER NOT NULL,
+        changed_ns INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
         reason TEXT NOT NULL,
         hint TEXT NOT NULL,
         circumstances TEXT NOT NULL,      -- what the reader could do then: tried again when it can do more

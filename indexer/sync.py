@@ -29,7 +29,7 @@ class Task:
 class Placed:
     """A file whose document is there already, as that `of` another file: one that it has moved from, or is a copy of.
 
-    `moved_from` is the entry that was left, None for a copy; another file may stand there now.
+    `moved_from` is the entry that was left, None for a copy; `vacated` says that no file stood there when it was decided.
     """
 
     candidate: Candidate
@@ -37,6 +37,7 @@ class Placed:
     document_id: int
     of: str
     moved_from: Entry | None = None
+    vacated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ def needs(library: Library, planned: Plan, *, circumstances: str = "", retry: bo
             else:
                 to_read.append(task)
     changed = {task.state.location for task in (*(task for task, _ in known), *to_read) if _changed(task)}
-    return Needs(tuple(unchanged), tuple(failed), tuple(touched), _placed(known, changed), tuple(to_read))
+    named = {candidate.location for candidate in planned.candidates}
+    placed = _placed(known, changed, named)
+    return Needs(tuple(unchanged), tuple(failed), tuple(touched), placed, tuple(to_read))
 
 
 def _looked_at(candidate: Candidate, sizes: Container[int]) -> Task:
@@ -100,7 +103,9 @@ def _changed(task: Task) -> bool:
     return state.size != known.size or bool(state.sha256 and state.sha256 != known.sha256)
 
 
-def _placed(known: Sequence[tuple[Task, Sequence[Entry]]], changed: Container[str]) -> tuple[Placed, ...]:
+def _placed(
+    known: Sequence[tuple[Task, Sequence[Entry]]], changed: Container[str], named: Container[str]
+) -> tuple[Placed, ...]:
     """Each as moved from the first of the equal files that has left its place and that no other has moved from.
 
     The others are copies: of one that has stayed where it was, or of one that has moved.
@@ -116,11 +121,12 @@ def _placed(known: Sequence[tuple[Task, Sequence[Entry]]], changed: Container[st
             made.append(None)
             continue
         claimed.add(entry.location)
-        # The name that it leaves is free, and often the shorter one for its new place: a folder that moved.
-        free = candidate.known is None and entry.location not in changed and entry.source == candidate.short
+        # The name that it leaves is free, and often the shorter one for its new place: a folder that moved. But not when
+        # the place is to be looked at too: a file that comes back has its name.
+        free = candidate.known is None and entry.location not in named and entry.source == candidate.short
         state = replace(state, source=entry.source) if free else state
         moved.setdefault((state.sha256, state.kind), state.source)
-        made.append(Placed(candidate, state, entry.id, entry.source, entry))
+        made.append(Placed(candidate, state, entry.id, entry.source, entry, entry.location not in changed))
     for number, (task, same) in enumerate(known):
         stayed = [entry.source for entry in same if entry.location not in claimed]
         of = stayed[0] if stayed else moved[task.state.sha256, task.state.kind]
@@ -141,5 +147,5 @@ def _failed_before(candidate: Candidate, circumstances: str) -> bool:
         and bool(failure.sha256)
         and not candidate.problem
         and failure.circumstances == circumstances
-        and (failure.size, failure.modified_ns) == (candidate.size, candidate.modified_ns)
+        and failure.stamp == candidate.stamp
     )

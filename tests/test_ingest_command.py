@@ -90,8 +90,8 @@ def test_at_the_end_there_is_a_table_by_format(fresh: Pincite, mixed: Path) -> N
     table = [line.split() for line in told if not line.startswith(("failed: ", "3 new"))]
     head, *rows = table
     assert head == ["format", "read", "chunks", "tokens", "skipped", "failed"]
-    assert [row[0] for row in rows] == [".csv", ".md", ".pdf", ".mp3", ".tune"]
-    assert rows[0][:3] == [".csv", "1", "1"] and rows[1][:3] == [".md", "1", "1"]
+    assert [row[0] for row in rows] == [".md", ".csv", ".pdf", ".mp3", ".tune"]
+    assert rows[0][:3] == [".md", "2", "1"] and rows[1][:3] == [".csv", "1", "1"]
     assert (rows[2], rows[3]) == ([".pdf", "1"], [".mp3", "1"])
     assert told[-1].startswith("3 new, 1 failed (1 equal to another); 2 chunks, ")
     assert "\x1b" not in "".join(told)

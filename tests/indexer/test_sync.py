@@ -476,3 +476,136 @@ def test_what_could_not_be_opened_once_is_no_failure_when_it_is_as_before(
     report = shelf.ingest()
     assert (report.unchanged, report.failed, shelf.library.failures()) == (1, [], [])
     assert shelf.embedder.texts == []
+
+
+# What size and time don't tell
+
+
+def test_an_older_text_outlives_the_failure_of_its_file(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.folder.write("sub/a.txt", LEAVE.encode())
+    shelf.ingest()
+    monkeypatch.setattr(ingestion, "LARGEST", 200)
+    monkeypatch.setattr("indexer.sync.LARGEST", 200)
+    shelf.folder.write("sub/a.txt", LEAVE.encode() * 9)
+    assert [failure.source for failure in shelf.ingest().failed] == ["docs/sub/a.txt"]
+    shutil.rmtree(shelf.folder.root)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "b.txt").write_text(PUMP)
+    shelf.ingest(other)
+    assert shelf.library.failures() == [], "its file is gone"
+    assert "25 days" in shelf.text("docs/sub/a.txt")
+
+
+def test_a_failure_elsewhere_is_not_settled(shelf: Shelf, tmp_path: Path) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    shelf.library.fail(FileState("locked", str(folder), "", 0, -1), "is a folder that can't be read", "Mend that.")
+    shelf.folder.write("a.md", LEAVE.encode())
+    shelf.ingest()
+    assert [failure.source for failure in shelf.library.failures()] == ["locked"]
+    shelf.ingest(folder)
+    assert shelf.library.failures() == []
+
+
+def test_files_of_one_size_and_time_that_change_places_are_seen(shelf: Shelf) -> None:
+    then = 1_600_000_000_000_000_000
+    for name, text in {"p.txt": b"The pump is green.", "q.txt": b"The hose is black."}.items():
+        shelf.folder.write(name, text)
+        os.utime(shelf.folder.root / name, ns=(then, then))
+    shelf.ingest()
+    assert [entry.modified_ns for entry in shelf.library.entries()] == [then, then]
+    shelf.folder.edit("swap", "p.txt", "q.txt", b"", just_now=False)
+    report = shelf.ingest()
+    assert report.moved == {"docs/p.txt": "docs/q.txt", "docs/q.txt": "docs/p.txt"}
+    assert shelf.text("docs/p.txt") == "The hose is black."
+    shutil.copy2(shelf.folder.root / "q.txt", shelf.folder.root / "p.txt")
+    assert shelf.ingest().copies == {"docs/p.txt": "docs/q.txt"}
+    assert shelf.text("docs/p.txt") == "The pump is green."
+
+
+def test_new_rights_are_noted_and_nothing_is_read(shelf: Shelf) -> None:
+    shelf.folder.write("a.md", LEAVE.encode(), just_now=False)
+    shelf.ingest()
+    before = shelf.library.entries()[0].stamp
+    (shelf.folder.root / "a.md").rename(shelf.folder.root / "b.md")
+    (shelf.folder.root / "b.md").rename(shelf.folder.root / "a.md")
+    report = shelf.ingest()
+    after = shelf.library.entries()[0].stamp
+    assert (report.unchanged, report.updated, report.embedded) == (1, [], 0)
+    assert after != before and after[:2] == before[:2]
+    generation = shelf.library.generation
+    assert (shelf.ingest().unchanged, shelf.library.generation) == (1, generation)
+
+
+@pytest.mark.parametrize("target", ["nothing.txt", "out.txt", "a.md"])
+def test_a_file_that_becomes_a_link_to_no_file_of_the_folder_has_vanished(
+    shelf: Shelf, tmp_path: Path, target: str
+) -> None:
+    for name in ("a.md", "b.md"):
+        shelf.folder.write(name, name.encode() + LEAVE.encode())
+    shelf.ingest()
+    (tmp_path / "out.txt").write_text(PUMP)
+    path = shelf.folder.root / "a.md"
+    path.unlink()
+    path.symlink_to(path if target == "a.md" else tmp_path / target)
+    assert shelf.ingest(prune=False).vanished == ["docs/a.md"]
+    assert shelf.ingest().removed == ["docs/a.md"]
+    assert [entry.source for entry in shelf.library.entries()] == ["docs/b.md"]
+
+
+def test_a_link_that_was_read_stays_when_a_smaller_folder_is_ingested(shelf: Shelf) -> None:
+    shelf.folder.write("a.md", LEAVE.encode())
+    shelf.folder.write("sub/b.md", PUMP.encode())
+    (shelf.folder.root / "sub/a.md").symlink_to(shelf.folder.root / "a.md")
+    shelf.ingest()
+    report = shelf.ingest(shelf.folder.root / "sub")
+    assert (report.vanished, report.removed) == ([], [])
+
+
+@pytest.mark.parametrize("when", ["after it was decided", "before a file is read"])
+def test_a_file_that_comes_back_while_it_is_ingested_stops_nothing(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    old = shelf.folder.root / "old" / "docs"
+    old.mkdir(parents=True)
+    (old / "a.md").write_text(LEAVE)
+    shelf.ingest(old)
+    new = shelf.folder.root / "new" / "docs"
+    decided, planned = ingestion.needs, ingestion.plan
+
+    def coming_back(*given: Any, **named: Any) -> Any:
+        found = decided(*given, **named)
+        (old / "a.md").write_text(PUMP)
+        return found
+
+    def going(*given: Any, **named: Any) -> Any:
+        found = planned(*given, **named)
+        (old / "a.md").unlink()
+        return found
+
+    new.mkdir(parents=True)
+    (old / "a.md").replace(new / "a.md")
+    monkeypatch.setattr(ingestion, "needs", coming_back)
+    if when == "before a file is read":
+        (old / "a.md").write_text(CANTEEN)
+        monkeypatch.setattr(ingestion, "plan", going)
+    report = shelf.ingest(new, old) if when == "before a file is read" else shelf.ingest(new)
+    assert (report.failed, list(report.moved.values())) == ([], ["docs/a.md"])
+    monkeypatch.undo()
+    shelf.ingest(new, old)
+    found = {entry.location: shelf.library.whole_text(entry.id)[:9] for entry in shelf.library.entries()}
+    assert found == {str(new / "a.md"): LEAVE[2:9] + found[str(new / "a.md")][7:], str(old / "a.md"): PUMP[:9]}
+    assert verify(shelf.library) == []
+
+
+def test_the_table_by_format_counts_copies_and_what_has_moved(shelf: Shelf) -> None:
+    for number in range(5):
+        shelf.folder.write(f"{number}.md", LEAVE.encode())
+    counts = shelf.ingest().formats[".md"]
+    assert (counts.read, counts.unchanged) == (5, 0) and counts.chunks == shelf.library.count("chunks")
+    (shelf.folder.root / "0.md").rename(shelf.folder.root / "9.md")
+    counts = shelf.ingest().formats[".md"]
+    assert (counts.read, counts.unchanged, counts.chunks) == (1, 4, 0)
