@@ -24,6 +24,11 @@ _MOST_BOXES = 2_000_000
 _MOST_NOTES = 10_000
 # Lists and dicts that a reply may hold beside its text: each costs many times its two signs in memory.
 _MOST_BRACKETS = 4_000_000
+# Bytes, and commas, of all that is not a document's text: a number is a few signs here and dozens of bytes in memory.
+_LARGEST_HEAD = 32 * 1024 * 1024
+_MOST_COMMAS = 10_000_000
+# Bytes of memory for each, measured on documents of many rows and of many boxes.
+_A_COMMA = 50
 _LARGEST_NUMBER = 2**53
 _HEAD = struct.Struct(">IQ")
 _PLACE = ("page", "slide", "sheet", "row", "last_row", "heading")
@@ -142,14 +147,23 @@ def send(stream: IO[bytes], head: Mapping[str, Any], body: bytes = b"") -> None:
 
 
 def receive(stream: IO[bytes], most: int) -> tuple[dict[str, Any], bytes]:
-    """Read a frame of at most `most` bytes. Raises EOFError at the end of the stream, OverflowError for a larger one,
-    and ReadError for what is no frame.
+    """Read a frame of at most `most` bytes: its head and its body. Raises EOFError at the end of the stream, OverflowError
+    for a larger one, and ReadError for what is no frame.
     """
+    head, body, _ = receive_weighed(stream, most)
+    return head, body
+
+
+def receive_weighed(stream: IO[bytes], most: int) -> tuple[dict[str, Any], bytes, int]:
+    """As `receive`, and about how many bytes of memory the document takes that is made of it."""
     head_length, body_length = _HEAD.unpack(_exactly(stream, _HEAD.size))
     if head_length + body_length > most:
         raise OverflowError
+    if head_length > _LARGEST_HEAD:
+        raise nonsense("too many parts")
     packed, body = _exactly(stream, head_length), _exactly(stream, body_length)
-    if packed.count(b"[") + packed.count(b"{") > _MOST_BRACKETS:
+    commas = packed.count(b",")
+    if packed.count(b"[") + packed.count(b"{") > _MOST_BRACKETS or commas > _MOST_COMMAS:
         raise nonsense("too many parts")
     try:
         head = json.loads(packed.decode("utf-8"))
@@ -157,7 +171,7 @@ def receive(stream: IO[bytes], most: int) -> tuple[dict[str, Any], bytes]:
         raise nonsense("no JSON") from error
     if not isinstance(head, dict):
         raise nonsense("no object")
-    return head, body
+    return head, body, len(packed) + len(body) + _A_COMMA * commas
 
 
 def _exactly(stream: IO[bytes], length: int) -> bytes:

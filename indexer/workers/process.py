@@ -79,7 +79,7 @@ LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a file; how many bytes were sent of it; whether its worker is done for, and whether that may be why."""
+    """What became of a file; about how many bytes of memory that takes; whether its worker is done for, and whether that may be why."""
 
     outcome: Document | ReadError
     weight: int = 0
@@ -138,17 +138,17 @@ class WorkerProcess:
                 # A worker that dies while it listens may have said why.
                 with suppress(OSError):
                     self._send(request, passwords, file)
-                head, body = wire.receive(self._from, self._limits.output)
+                head, body, weight = wire.receive_weighed(self._from, self._limits.output)
                 while head.keys() == {"more"}:
                     deadline.extend(head["more"], self._limits.more_seconds)
-                    head, body = wire.receive(self._from, self._limits.output)
+                    head, body, weight = wire.receive_weighed(self._from, self._limits.output)
             memory = head.get("memory") is True
             grown = _resident(self._process.pid) > _GROWN * self._limits.memory
             retire = memory or grown or self._overran or self.files >= _FILES_A_WORKER
             try:
-                return Answer(_outcome(head, body), len(body), retire)
+                return Answer(_outcome(head, body), weight, retire)
             except ReadError as error:
-                return Answer(error, len(body), retire, doubtful=memory)
+                return Answer(error, retire=retire, doubtful=memory)
         except UnsentError as error:
             return Answer(error.reason)
         except OverflowError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import tracemalloc
 from typing import get_args
 
 import pytest
@@ -193,6 +194,56 @@ def test_a_frame_may_be_no_larger_than_allowed() -> None:
         wire.receive(frame(b"{}", b"x" * 99), 100)
     with pytest.raises(OverflowError):
         wire.receive(io.BytesIO(b"\xff" * 12), 2**40)
+
+
+def test_what_is_no_text_may_be_no_larger_than_memory_bears() -> None:
+    """A head that is too long is not even read, for nothing follows here."""
+    with pytest.raises(ReadError, match="too many parts"):
+        wire.receive(io.BytesIO(frame(b"x" * (32 * 2**20 + 1)).getvalue()[:12]), 2**30)
+    with pytest.raises(EOFError):
+        wire.receive(io.BytesIO(frame(b"x" * 32 * 2**20).getvalue()[:12]), 2**30)
+    with pytest.raises(ReadError, match="too many parts"):
+        wire.receive(frame(b'{"a":[' + b"9," * 10_000_001 + b"9]}"), 2**30)
+
+
+def long_table() -> Document:
+    rows = tuple(Block(10 * row, 10 * row + 9, "row", Where(sheet="Prices", row=row + 2)) for row in range(300_000))
+    return Document("123456789\n" * 300_000, rows, "text/csv")
+
+
+def long_print() -> Document:
+    boxes = tuple(
+        Box(
+            10 * line,
+            10 * line + 9,
+            line // 60 + 1,
+            0.1042,
+            0.0131 * (line % 60),
+            0.8958,
+            0.0131 * (line % 60) + 0.0119,
+        )
+        for line in range(3000 * 60)
+    )
+    pages = tuple(Block(600 * page, 600 * page + 599, "paragraph", Where(page=page + 1)) for page in range(3000))
+    return Document("123456789\n" * 180_000, pages, "application/pdf", pages=3000, boxes=boxes)
+
+
+@pytest.mark.parametrize("made", [long_table, long_print])
+def test_the_longest_documents_pass_and_are_weighed_with_all_their_numbers(made):
+    document, stream = made(), io.BytesIO()
+    head = wire.document_to_json(document)
+    wire.send(stream, {"document": head}, head.pop("text").encode())
+    stream.seek(0)
+    tracemalloc.start()
+    try:
+        found, body, weight = wire.receive_weighed(stream, 192 * 2**20)
+        again = wire.document_from_json({**found["document"], "text": body.decode()})
+        del found
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert again == document
+    assert 0.7 * held < weight < 1.6 * held, f"{weight:,} bytes are counted, and {held:,} held"
 
 
 @pytest.mark.parametrize("cut", [0, 5, 12, 13, 20])
