@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer import database, wire
+from indexer.config import DATABASE
 from indexer.entries import Entry, Failure, Found, Identity
 from indexer.errors import LibraryError
 from indexer.naming import resolve, title_from_name
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-DATABASE = "library.sqlite3"
 # Vectors that are held in memory at a time.
 PART = 4096
 # The name of a document: that of the first of its files.

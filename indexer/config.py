@@ -12,6 +12,8 @@ from typing import Any
 from indexer.errors import PinciteError
 
 BUNDLED_EMBEDDER = "all-MiniLM-L6-v2"
+# The file in a library's folder that is its truth.
+DATABASE = "library.sqlite3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,11 @@ def cache_folder() -> Path:
 
 
 def library_path(name: str) -> Path:
-    """A library's folder from what the user calls it: a plain name lives in the data folder, anything else is a path."""
-    plain = bool(name) and name not in (".", "..") and Path(name).name == name and not Path(name).is_dir()
+    """A library's folder from what the user calls it: a plain name lives in the data folder, anything else is a path.
+
+    A folder of that name at hand is meant only when it is a library: documents often lie in one called as their library.
+    """
+    plain = bool(name) and name not in (".", "..") and Path(name).name == name and not Path(name, DATABASE).is_file()
     return data_folder() / name if plain else _expanded(name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -13,6 +14,10 @@ from indexer.schema import APPLICATION_ID, MIGRATIONS
 def connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     """A connection in autocommit mode, and whether it may write. Raises LibraryError."""
     writable = os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+    if writable and not path.exists():
+        # SQLite gives its log the rights of the file beside it: for the owner alone, from the first byte on.
+        with contextlib.suppress(OSError):
+            path.touch(mode=0o600)
     try:
         connection = sqlite3.connect(
             _uri(path, writable), uri=True, isolation_level=None, timeout=10.0, check_same_thread=False

@@ -9,12 +9,13 @@ import stat
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
+from indexer.config import DATABASE
 from indexer.entries import Entry, Failure, FileState
 from indexer.errors import PinciteError, UnreadError
 from indexer.ignore import IgnoreFiles
@@ -26,13 +27,17 @@ from indexer.readers import supported
 RACY_NS = 2_000_000_000
 
 
+# What is told of, beside suffixes, as not looked at.
+LINK, SPECIAL = "(link not followed)", "(pipe or device)"
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A file to look at: what it is called, where it is, and what the library has of it.
 
     `state` is "unchanged" when size, times of change and inode are as they were; "changed" may still turn out to have the same
     bytes, and "new" to be an old one that has moved. `short` is the name that it has where no other has it. `failure` is
-    why it could not be read before; `problem` why it can't even be looked at.
+    why it could not be read before; `problem` why it can't even be looked at. `root` is the folder that a person named.
     """
 
     source: str
@@ -47,6 +52,7 @@ class Candidate:
     failure: Failure | None = None
     changed_ns: int = 0
     inode: int = 0
+    root: Path | None = None
 
     @property
     def stamp(self) -> tuple[int, int, int, int]:
@@ -90,7 +96,7 @@ def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), e
     seen: dict[str, Candidate] = {}
     skipped: Counter[str] = Counter()
     for root in roots:
-        for path, inner in _files(root, library.folder.absolute(), exclude):
+        for path, inner in _files(root, library.folder.absolute(), exclude, skipped):
             wanted = not include or _matches(inner, include)
             if not wanted or _matches(inner, exclude):
                 continue
@@ -100,7 +106,8 @@ def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), e
                 continue
             if location not in seen:
                 short = path.name if path == root or not root.name else f"{root.name}/{inner}"
-                seen[location] = _candidate(path, short, known.get(location), failures.get(_readable(location)), taken)
+                made = _candidate(path, short, known.get(location), failures.get(_readable(location)), taken)
+                seen[location] = replace(made, root=root)
     vanished = [
         entry
         for entry in entries
@@ -108,7 +115,7 @@ def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), e
         and under(entry.location, roots)
         and (no_file(entry.location) or _leads_out(entry, roots))
     ]
-    return Plan(tuple(seen.values()), tuple(vanished), dict(sorted(skipped.items())), tuple(roots))
+    return Plan(tuple(seen.values()), tuple(vanished), dict(sorted((+skipped).items())), tuple(roots))
 
 
 def digest(path: Path) -> tuple[str, int]:
@@ -164,9 +171,9 @@ def _leads_out(entry: Entry, roots: Sequence[Path]) -> bool:
         return False  # it may still be there
 
 
-def _files(root: Path, library: Path, exclude: Sequence[str]) -> Iterator[tuple[Path, str]]:
+def _files(root: Path, library: Path, exclude: Sequence[str], skipped: Counter[str]) -> Iterator[tuple[Path, str]]:
     """The regular files under a folder, in order, each with its path below it; hidden and ignored ones, links that lead
-    out and the library left out.
+    out and libraries left out. Links that are not followed, pipes and devices are counted in `skipped`.
 
     Last come the folders that can't be read: each is a failure of its own.
     """
@@ -178,13 +185,21 @@ def _files(root: Path, library: Path, exclude: Sequence[str]) -> Iterator[tuple[
     for folder, folders, names in os.walk(root, onerror=unreadable.append):
         # Paths are joined by hand: a company's drive has a million files.
         here, below = os.path.join(folder, ""), _below(folder, root)  # noqa: PTH118
+        if DATABASE in names:  # somebody's library among the documents
+            names = [name for name in names if not name.startswith((DATABASE, "dense.")) and name != "LOCK"]
+            folders[:] = [name for name in folders if name != "lexical"]
+        skipped[LINK] += sum(os.path.islink(here + name) for name in folders)  # noqa: PTH114
         inner = [name for name in folders if not _matches(below + name, exclude)]
         inner = [name for name in inner if not name.startswith(".") and here + name != str(library)]
         folders[:] = sorted(name for name in inner if not ignored.leave_out(here + name, folder=True))
         for name in sorted(names):
             location = here + name
-            if not name.startswith((".", "~$")) and not ignored.leave_out(location) and _inside(location, root):
+            if name.startswith((".", "~$")) or ignored.leave_out(location):
+                continue
+            if _inside(location, root):
                 yield Path(location), below + name
+            elif os.path.lexists(location):
+                skipped[LINK if os.path.islink(location) else SPECIAL] += 1  # noqa: PTH114
     yield from ((Path(error.filename), _below(error.filename, root).rstrip("/") or root.name) for error in unreadable)
 
 

@@ -179,7 +179,7 @@ def _dry_run(
 ) -> None:  # fmt: skip
     import tempfile
 
-    from indexer.catalogue import DATABASE
+    from indexer.config import DATABASE
     from indexer.embedding import embedder_of
     from indexer.estimate import estimate_ingest
     from indexer.ingest_view import progress, show_estimate

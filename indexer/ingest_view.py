@@ -19,7 +19,7 @@ EACH = 60.0
 # Kinds of files that are named one by one though nothing of them was read.
 _MOST_SKIPPED = 12
 # Notes and failures of one run that are told one by one; the rest is in `pincite status --failed` and `pincite show`.
-_MOST_TOLD = 100
+_MOST_TOLD = 40
 _COLUMNS = ("read", "pages", "chunks", "tokens", "unchanged", "skipped", "failed")
 
 
@@ -105,7 +105,7 @@ def tell(report: Report, library: Library) -> None:
         talk("1 document has no file any more; --prune drops it")
     elif report.vanished:
         talk(f"{len(report.vanished):,} documents have no file any more; --prune drops them")
-    if not library.count("documents") and not report.failed and not report.interrupted:
+    if not any((*counts.values(), report.vanished, report.interrupted)):
         talk("there was nothing to read")
 
 
@@ -165,5 +165,7 @@ def show_estimate(found: Any) -> None:
     for name, reason in found.failed.items():
         data(f"fails    {plain(name)} {plain(reason)}")
     skipped = sum(found.skipped.values())
-    talk(f"{len(found.unchanged):,} unchanged; {skipped:,} of kinds that are not read")
+    counts = {"new": found.new, "changed": found.changed, "moved": found.moved, "fail": found.failed}
+    told = "".join(f"{len(names):,} {what}, " for what, names in counts.items() if names)
+    talk(f"{told}{len(found.unchanged):,} unchanged; {skipped:,} of kinds that are not read")
     talk(f"{found.chunks:,} chunks to embed, {found.tokens:,} tokens: about {duration(found.seconds)}")

@@ -206,7 +206,7 @@ def _read_once(pool: ReaderPool, taking: Taking, tasks: Sequence[Task], *, last:
                 continue
             candidate, state = looked.candidate, looked.state
             reading[state.location] = looked
-            yield Request(candidate.path.name, candidate.path, state.sha256, state.size)
+            yield Request(candidate.path.name, candidate.path, state.sha256, state.size, candidate.root)
 
     for request, outcome in pool.read(requests()):
         hand_on(reading.pop(str(request.path)), outcome)

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer import database, wire
-from indexer.catalogue import DATABASE, Catalogue
+from indexer.catalogue import Catalogue
+from indexer.config import DATABASE
 from indexer.entries import FileState, Identity
 from indexer.errors import LibraryError
 from indexer.lock import writer_lock

@@ -64,7 +64,7 @@ def test_a_dry_run_tells_what_the_ingest_then_does(fresh: Pincite, mixed: Path) 
         "fails    mixed/broken.pdf is not a PDF that can be read (Failed to load document (PDFium: Data format error).)",
     ]  # fmt: skip
     lines = told.err.splitlines()
-    assert lines[0] == "0 unchanged; 2 of kinds that are not read"
+    assert lines[0] == "3 new, 1 fail, 0 unchanged; 2 of kinds that are not read"
     assert re.fullmatch(r"2 chunks to embed, \d+ tokens: about \d+ s", lines[1])
     assert not fresh.library.exists()
     planned = fresh("ingest", "mixed", "--dry-run", "--json").json
@@ -339,3 +339,36 @@ def test_watching_waits_for_a_folder_that_goes_and_comes_back(fresh: Pincite) ->
         (fresh.folder / "elsewhere").rename(docs)
         (docs / "b.md").write_text("# Two\n\nThis came after.", encoding="utf-8")
         until(lambda: names(fresh) == ["docs/a.md", "docs/b.md"], "it is followed again")
+
+
+# What lies about
+
+
+def test_a_library_among_the_documents_is_not_read_and_links_are_told(fresh: Pincite) -> None:
+    docs, outside = fresh.folder / "docs", fresh.folder / "outside"
+    docs.mkdir()
+    outside.mkdir()
+    (docs / "a.md").write_text("# One\n\nThis is inside.", encoding="utf-8")
+    (outside / "secret.md").write_text("# Secret\n\nThis is outside.", encoding="utf-8")
+    (docs / "out.md").symlink_to(outside / "secret.md")
+    (docs / "folder").symlink_to(outside)
+    (docs / "none.md").symlink_to("nowhere")
+    os.mkfifo(docs / "pipe.md")
+    own = fresh.of(docs)
+    for _ in range(2):
+        own("ingest", "docs")
+    report = own("ingest", "docs", "--json").json
+    assert (report["unchanged"], report["added"], report["failed"]) == (1, [], [])
+    assert report["skipped"] == {"(link not followed)": 3, "(pipe or device)": 1}
+    assert names(own) == ["docs/a.md"]
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in docs.glob("library.sqlite3*")} == {
+        name: "0o600" for name in {path.name for path in docs.glob("library.sqlite3*")}
+    }
+
+
+def test_a_bare_name_is_a_library_of_ones_own_though_documents_lie_in_a_folder_called_so(fresh: Pincite) -> None:
+    (fresh.folder / "sales").mkdir()
+    (fresh.folder / "sales" / "a.md").write_text("# One\n\nThis is sold.", encoding="utf-8")
+    told = fresh("ingest", "sales", "--library", "sales")
+    assert sorted(path.name for path in (fresh.folder / "sales").iterdir()) == ["a.md"], told.err
+    assert "This is sold" in fresh("search", "sold", "--library", "sales").out

@@ -21,10 +21,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer import catalogue, dense, lexical
+from indexer.config import DATABASE
 from indexer.entries import Identity
 from indexer.errors import LibraryError
 from indexer.ingestion import rebuild, refresh
-from indexer.library import DATABASE, Library, open_library
+from indexer.library import Library, open_library
 from indexer.naming import resolve
 from indexer.verification import verify
 from tests.conformance.hash_embedder import HashEmbedder
