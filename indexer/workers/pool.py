@@ -6,6 +6,7 @@ is replaced.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from indexer.records import Document
 from indexer.workers.opening import Request
 from indexer.workers.process import LIMITS, WORKER, Answer, Limits, WorkerProcess, read_here
 
+_LOG = logging.getLogger(__name__)
 __all__ = ["Limits", "ReaderPool", "Request"]
 # What may be under way at once or wait to be asked for: files a worker, and bytes in all.
 _AHEAD = 16
@@ -27,22 +29,24 @@ _AHEAD_BYTES = 64 * 1024 * 1024
 class ReaderPool:
     """Reads files in `jobs` processes; in this one, behind no wall, when `jobs` is 0. A context manager.
 
-    Processes start when there is a file for them. `passwords` are tried on every file that is protected.
+    Processes start when there is a file for them. `passwords` are tried on every file that is protected; `worker` is what
+    Python is told to run as one.
     """
 
     def __init__(
-        self, jobs: int, *, passwords: Sequence[str] = (), limits: Limits = LIMITS, _worker: Sequence[str] = WORKER
+        self, jobs: int, *, passwords: Sequence[str] = (), limits: Limits = LIMITS, worker: Sequence[str] = WORKER
     ) -> None:
         self._jobs = jobs
         self._passwords = tuple(passwords)
         self._limits = limits
-        self._worker = tuple(_worker)
+        self._worker = tuple(worker)
         self._threads = ThreadPoolExecutor(max(jobs, 1), thread_name_prefix="pincite-reader")
         self._own = threading.local()
         self._lock = threading.Lock()
         self._workers: set[WorkerProcess] = set()
         self._flight: _Flight | None = None
         self._closed = False
+        self._warned = False
 
     def __enter__(self) -> Self:
         return self
@@ -129,13 +133,20 @@ class ReaderPool:
             worker = WorkerProcess(self._worker, self._limits)
             self._workers.add(worker)
         try:
-            worker.greet()
+            self._warn(worker.greet())
         except PinciteError:
             self._retire(worker)
             if tries == 1 or self._closed:
                 raise
             return self._start(tries - 1)
         return worker
+
+    def _warn(self, missing: Sequence[str]) -> None:
+        """Say once that workers stand behind fewer walls than they should: the files are read all the same."""
+        with self._lock:
+            warned, self._warned = self._warned, self._warned or bool(missing)
+        if missing and not warned:
+            _LOG.warning("Files are read behind fewer walls here: no %s.", ", no ".join(missing))
 
     def _retire(self, worker: WorkerProcess | None) -> None:
         if worker is not None:

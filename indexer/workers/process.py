@@ -25,6 +25,7 @@ from indexer import wire
 from indexer.errors import PinciteError, ReadError
 from indexer.readers.assembly import one_line
 from indexer.records import Document
+from indexer.workers import sandbox
 from indexer.workers.opening import Request, UnsentError, opened, pieces
 
 _LOG = logging.getLogger(__name__)
@@ -118,8 +119,8 @@ class WorkerProcess:
         """Whether the process runs."""
         return self._process.poll() is None
 
-    def greet(self) -> None:
-        """Wait until it is there. Raises PinciteError when it does not come."""
+    def greet(self) -> list[str]:
+        """Wait until it is there. Returns the walls that it misses. Raises PinciteError when it does not come."""
         try:
             with self._deadline(_PATIENCE):
                 hello, _ = wire.receive(self._from, _HELLO)
@@ -129,6 +130,7 @@ class WorkerProcess:
             hint = "Check that Pincite and Python are wholly installed."
             raise PinciteError(f"The process that reads files does not start ({ending}).", hint) from error
         _LOG.debug("reader %d is behind: %s", self._process.pid, hello.get("walls"))
+        return sandbox.missing(hello.get("walls"))
 
     def read(self, request: Request, passwords: Sequence[str]) -> Answer:
         """Have a file read. Never raises."""
