@@ -212,7 +212,7 @@ def test_ingest_skips_what_is_unchanged_replaces_what_changed_and_prunes(pincite
     (docs / "canteen.txt").write_text("The canteen opens at 12:00 sharp.", encoding="utf-8")
     (docs / "travel.pdf").unlink()
     (docs / "sub" / "new.md").write_text("# Parking\n\nCars are parked behind the house.", encoding="utf-8")
-    (docs / "picture.bmp").write_bytes(b"BM")
+    (docs / "tune.mp3").write_bytes(b"ID3")
     os.utime(docs / "handbook.md", (0, 0))  # another time, the same bytes
     told = fresh("ingest", "docs", "--dry-run")
     assert told.out.splitlines() == [
@@ -222,7 +222,7 @@ def test_ingest_skips_what_is_unchanged_replaces_what_changed_and_prunes(pincite
     assert second.json["added"] == ["docs/sub/new.md"]
     assert second.json["updated"] == ["docs/canteen.txt"]
     assert (second.json["unchanged"], second.json["vanished"], second.json["removed"]) == (2, ["docs/travel.pdf"], [])
-    assert second.json["skipped"] == {".bmp": 1}
+    assert second.json["skipped"] == {".mp3": 1}
     assert "1 document has no file any more; --prune drops it" in second.err
     after = {entry["source"]: entry for entry in fresh("list", "--json").json}
     assert after["docs/handbook.md"] == before["docs/handbook.md"]

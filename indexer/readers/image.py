@@ -42,7 +42,9 @@ def read_image(data: bytes, name: str) -> Document:  # noqa: ARG001
         raise _too_large() from error
     # What Pillow raises over damage: its decoders end in any of these.
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
-        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        # Of a file that is nothing it knows, Pillow tells the address in memory.
+        told = "of no known kind" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())[:100]
+        reason = told or type(error).__name__
         raise ReadError(f"is not a picture that can be read ({reason})", "Save it again, or scan it anew.") from error
 
 
