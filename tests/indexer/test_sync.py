@@ -202,7 +202,12 @@ def sync(place: Path, rounds: list[list[tuple[str, str, str, int, bool]]], jobs:
             with open_library(place / f"scratch {number}", create=True) as scratch:
                 ingest(scratch, folder.root, fresh, prune=True, jobs=0)
                 assert looks_of(library, fresh) == looks_of(scratch, fresh), edits
-                assert sorted(embedder.texts) == sorted(texts_in(scratch, fresh) - known), "what is new, each once"
+                assert len(set(embedder.texts)) == len(embedder.texts), "each once"
+                lacking = (texts_in(scratch, fresh) - known) - set(embedder.texts)
+                assert not lacking, "what is new"
+                # A document that a moved file took the place of is gone before a file that repeats its words is read.
+                if not report.moved and not report.copies:
+                    assert set(embedder.texts) <= texts_in(scratch, fresh) - known, "nothing else"
             shutil.rmtree(place / f"scratch {number}")
             after = by_bytes(library)
             for document in before.keys() & after.keys():
