@@ -21,7 +21,10 @@ STOPPED = "Stopped. What was read is safe; run the same command to go on."
 SOON = 8.0
 FILES = 24
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
+]
 
 
 @pytest.fixture
