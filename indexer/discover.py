@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,7 @@ from indexer.entries import Entry, Failure, FileState
 from indexer.errors import PinciteError, UnreadError
 from indexer.ignore import IgnoreFiles
 from indexer.library import Library
+from indexer.naming import numbered
 from indexer.readers import supported
 
 # A file that changed this recently may change again within the same tick of the clock: its time is not trusted then, and
@@ -269,7 +270,7 @@ def _name(path: Path, short: str, taken: dict[str, str]) -> str:
     """The shortest name that is still unique: below the folder's parent, or the whole path. Safe to print."""
     location = str(path)
     # What can't be printed becomes one and the same sign, so that two names may become one: then they are numbered.
-    for name in chain((short, path.as_posix()), (f"{path.as_posix()} ({number})" for number in count(2))):
+    for name in chain((short,), numbered(path.as_posix())):
         shown = _shown(name)
         if taken.get(shown, location) == location:
             return shown

@@ -66,7 +66,7 @@ def ingest(
                 missed = read_all(pool, intake, needed.to_read)
             intake.tell("")
             # Last: what has moved and changed at once still finds the vectors of the rest of its text.
-            _settle_vanished(library, [*still_vanished(planned.vanished, needed.placed), *missed], report, prune=prune)
+            settle_vanished(library, [*still_vanished(planned.vanished, needed.placed), *missed], report, prune=prune)
             refresh(library)
         except KeyboardInterrupt:
             # And no more: searches are right without it, and the next ingest does it.
@@ -144,7 +144,8 @@ def _news_of(task: Task) -> bool:
     return bool(candidate.failure or not candidate.known or candidate.known.stamp != task.state.stamp)
 
 
-def _settle_vanished(library: Library, vanished: Sequence[Entry], report: Report, *, prune: bool) -> None:
+def settle_vanished(library: Library, vanished: Sequence[Entry], report: Report, *, prune: bool) -> None:
+    """Drop what has vanished, with `prune`; else only tell of it."""
     if prune and vanished:
         library.remove(entry.location for entry in vanished)
     (report.removed if prune else report.vanished).extend(sorted(entry.source for entry in vanished))

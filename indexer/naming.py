@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path, PurePath, PurePosixPath
 
 from indexer.entries import Entry
@@ -23,6 +24,13 @@ def resolve_all(entries: Sequence[Entry], name: str) -> list[Entry]:
     """As `resolve`; the name of a folder means every document in it."""
     found = _named(entries, name)
     return ([] if found else _in_folder(entries, name)) or [_only(found, name)]
+
+
+def numbered(name: str) -> Iterator[str]:
+    """The name, then `name (2)`, `name (3)` …: for one that another has."""
+    yield name
+    for number in count(2):
+        yield f"{name} ({number})"
 
 
 def title_from_name(name: str) -> str:

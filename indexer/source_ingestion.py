@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from indexer.embedding import embedder_of
 from indexer.entries import FileState
 from indexer.errors import PinciteError, ReadError
-from indexer.ingestion import catching_up, refresh
+from indexer.ingestion import catching_up, refresh, settle_vanished
 from indexer.intake import Intake
 from indexer.languages import detect
+from indexer.naming import numbered
 from indexer.report import Progress, Report
 
 if TYPE_CHECKING:
@@ -72,7 +73,11 @@ def _fetch(library: Library, source: Source, intake: Intake, report: Report) -> 
             if one.location in failed:
                 library.touch([_state(one, entry.source, source)])
             continue
-        name = entry.source if entry else _free(one.source, one.location, taken)
+        name = (
+            entry.source
+            if entry
+            else next(free for free in numbered(one.source) if taken.get(free, one.location) == one.location)
+        )
         taken[name] = one.location
         intake.add(_state(one, name, source), _outcome(one), updates=entry is not None)
     return fetched
@@ -90,15 +95,6 @@ def _outcome(one: Fetched) -> Document | ReadError:
     return one.document if one.document.language else replace(one.document, language=detect(one.document.text))
 
 
-def _free(name: str, location: str, taken: dict[str, str]) -> str:
-    """The name, numbered when another document has it."""
-    free, number = name, 1
-    while taken.get(free, location) != location:
-        number += 1
-        free = f"{name} ({number})"
-    return free
-
-
 def _vanished(library: Library, source: Source, fetched: set[str], report: Report, *, prune: bool) -> None:
     gone = [
         entry
@@ -110,5 +106,6 @@ def _vanished(library: Library, source: Source, fetched: set[str], report: Repor
         for failure in library.failures()
         if failure.location.startswith(source.prefix) and failure.location not in fetched
     ]
-    library.remove([*failed, *((entry.location for entry in gone) if prune else ())])
-    (report.removed if prune else report.vanished).extend(entry.source for entry in gone)
+    if failed:
+        library.settle(failed)
+    settle_vanished(library, gone, report, prune=prune)

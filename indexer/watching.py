@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from indexer.library import Library
     from indexer.report import Report
 
-_LOG = logging.getLogger(__name__)
 # Milliseconds that changes are gathered for: an editor saves in several steps, a copy of a folder takes a while.
 GATHER = 1000
 # Seconds after which everything is looked at though nothing was told: network drives tell of nothing.

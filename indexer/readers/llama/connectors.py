@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import PinciteError, ReadError
+from indexer.naming import numbered
 from indexer.readers.assembly import one_line
 from indexer.readers.llama.arguments import Arguments, fit, parse
 from indexer.readers.llama.ready_made import Part, fingerprint, grouped, read_parts, shown_name
@@ -85,10 +86,7 @@ class Source:
 
     def _free(self, key: str, taken: set[str]) -> str:
         """The location for a key; the second with the same one is numbered."""
-        location, number = f"{self.prefix}{key}", 1
-        while location in taken:
-            number += 1
-            location = f"{self.prefix}{key} ({number})"
+        location = next(one for one in numbered(f"{self.prefix}{key}") if one not in taken)
         taken.add(location)
         return location
 

@@ -1,0 +1,48 @@
+"""Documents that come ready-made: what a source no longer has is told of, and dropped only when that is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from indexer.errors import ReadError
+from indexer.library import open_library
+from indexer.readers.llama.connectors import Fetched, Source
+from indexer.readers.text import read_markdown
+from indexer.source_ingestion import ingest_source
+from tests.conformance.hash_embedder import HashEmbedder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass
+class Wiki:
+    """A source as `ingest_source` sees one."""
+
+    name: str = "wiki:Reader"
+    prefix: str = "wiki:Reader/"
+    pages: list[Fetched] = field(default_factory=list)
+
+    def fetch(self) -> Iterator[Fetched]:
+        yield from self.pages
+
+
+def page(text: str) -> Fetched:
+    return Fetched("wiki:Reader/leave", "leave", f"{hash(text):x}", read_markdown(text.encode(), "leave.md"))
+
+
+def test_a_page_that_failed_and_then_vanished_is_kept_until_it_is_pruned(tmp_path: Path) -> None:
+    wiki, embedder = Wiki(), HashEmbedder()
+    source = cast(Source, wiki)
+    with open_library(tmp_path / "library", create=True) as library:
+        wiki.pages = [page("# Leave\n\nThere are 25 days.")]
+        assert ingest_source(library, source, embedder).added == ["leave"]
+        wiki.pages = [Fetched("wiki:Reader/leave", "leave", "", None, ReadError("is not to be had", "Try later."))]
+        assert [one.source for one in ingest_source(library, source, embedder).failed] == ["leave"]
+        wiki.pages = []
+        assert ingest_source(library, source, embedder).vanished == ["leave"]
+        assert ([entry.source for entry in library.entries()], library.failures()) == (["leave"], [])
+        assert ingest_source(library, source, embedder, prune=True).removed == ["leave"]
+        assert library.entries() == []
