@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,17 +134,14 @@ def runtime(place: Path, *, hint: str) -> Any:
 
     Raises EmbedderError when it is damaged.
     """
-    from indexer.models.silent_openvino import openvino
+    from indexer.models.silent_openvino import core
 
-    core = openvino.Core()
+    model, wanted = str(place / "model.xml"), {"PERFORMANCE_HINT": hint}
+    # A cache that can't be written or was cut short must not stop an answer.
+    with suppress(RuntimeError):
+        return core().compile_model(model, "CPU", {**wanted, "CACHE_DIR": str(place / "machine")})
     try:
-        core.set_property({"CACHE_DIR": str(place / "machine")})
-        return core.compile_model(str(place / "model.xml"), "CPU", {"PERFORMANCE_HINT": hint})
-    except RuntimeError:
-        # A cache that can't be written or was cut short must not stop an answer.
-        core.set_property({"CACHE_DIR": ""})
-    try:
-        return core.compile_model(str(place / "model.xml"), "CPU", {"PERFORMANCE_HINT": hint})
+        return core().compile_model(model, "CPU", wanted)
     except RuntimeError as error:
         raise _damaged(place) from error
 

@@ -78,17 +78,16 @@ def runner(place: Path, first: BatchRunner, token_ids: TokenIds) -> BatchRunner 
 
 def pays() -> bool:
     """Whether the processor may be quicker at it: it has fast arithmetic in 8 bits, and none in 16, which is exact enough."""
-    from indexer.models.silent_openvino import openvino
+    from indexer.models.silent_openvino import core
 
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "INT8" in able and "BF16" not in able
 
 
 def _folder(place: Path) -> Path:
-    from indexer.models.silent_openvino import openvino
+    from indexer.models.silent_openvino import core, openvino
 
-    core = openvino.Core()
-    kind = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
+    kind = [core().get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
     stamp = json.dumps([FORMAT, openvino.get_version(), *kind], default=str)
     return place / f"eight-bits-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}"
 

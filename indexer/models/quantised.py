@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from indexer.models.bert import Linear, Weights, encoder, plain, sentence_encoder
 from indexer.models.compiled import padded
-from indexer.models.silent_openvino import Model, openvino, ops
+from indexer.models.silent_openvino import Model, core, ops
 
 Floats = npt.NDArray[np.float32]
 # What an input may pass the range seen in calibration by, as a part of it. What GELU lets pass has the longest tails: at 1.2
@@ -151,7 +151,7 @@ def inputs_of(weights: Weights, config: Mapping[str, Any], texts: Sequence[Seque
 
     parameters, _ = encoder(weights, config, tapped)
     model = Model([ops.result(node) for node in taps.values()], parameters, "inputs_of_linear_layers")
-    request = openvino.Core().compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY"}).create_infer_request()
+    request = core().compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY"}).create_infer_request()
     ordered = sorted(texts, key=len)
     for start in range(0, len(ordered), CALIBRATION_BATCH):
         tokens, mask = padded(ordered[start : start + CALIBRATION_BATCH])

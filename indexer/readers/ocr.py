@@ -135,19 +135,18 @@ def _folder() -> Path | None:
 
 @cache
 def _models() -> _Models:
-    from indexer.models.silent_openvino import openvino
+    from indexer.models.silent_openvino import core
 
     folder = _folder()
     assert folder is not None
-    core = openvino.Core()
     # One thread: readers run side by side, one for each core.
     settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}
-    recogniser = core.read_model(folder / _RECOGNISER)
+    recogniser = core().read_model(folder / _RECOGNISER)
     signs = recogniser.get_rt_info(["framework", "character"]).astype(str).split("\n")
     # The model's own convention: sign 0 is "none", the last one a space.
     return _Models(
-        core.compile_model(folder / _DETECTOR, "CPU", settings).create_infer_request(),
-        core.compile_model(recogniser, "CPU", settings).create_infer_request(),
+        core().compile_model(folder / _DETECTOR, "CPU", settings).create_infer_request(),
+        core().compile_model(recogniser, "CPU", settings).create_infer_request(),
         ("", *signs, " "),
     )
 
