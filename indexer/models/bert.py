@@ -21,22 +21,26 @@ Weights = Mapping[str, npt.NDArray[np.float32]]
 Linear = Callable[[str, Any], Any]
 
 
-def encoder(weights: Weights, config: Mapping[str, Any], linear: Linear | None = None) -> tuple[list[Any], Any]:
+def encoder(
+    weights: Weights, config: Mapping[str, Any], linear: Linear | None = None, *, segments: bool = False
+) -> tuple[list[Any], Any]:
     """The graph from token ids to hidden states.
 
-    Returns (parameters, hidden): `input_ids` and `attention_mask`, int64 [n, length]; hidden is float32
-    [n, length, width]. `config` is the model's config.json; `linear` makes the linear layers (default: as the weights are).
+    Returns (parameters, hidden): `input_ids` and `attention_mask`, int64 [n, length], and with `segments` a third,
+    `token_type_ids` (else all tokens are of segment 0); hidden is float32 [n, length, width]. `config` is the model's
+    config.json; `linear` makes the linear layers (default: as the weights are).
     """
     linear = linear or plain(weights)
     ids = ops.parameter([-1, -1], np.int64, name="input_ids")
     mask = ops.parameter([-1, -1], np.int64, name="attention_mask")
-    hidden = _embeddings(weights, config, ids)
+    types = ops.parameter([-1, -1], np.int64, name="token_type_ids") if segments else None
+    hidden = _embeddings(weights, config, ids, types)
     # 0 where a token may be seen, a large negative number where it is padding: [n, 1, 1, length].
     seen = ops.convert(ops.unsqueeze(mask, ops.constant([1, 2], np.int64)), np.float32)
     bias = ops.multiply(ops.subtract(seen, ops.constant(np.float32(1))), ops.constant(np.float32(1e9)))
     for layer in range(config["num_hidden_layers"]):
         hidden = _layer(weights, config, f"encoder.layer.{layer}.", linear, hidden, bias)
-    return [ids, mask], hidden
+    return [ids, mask, types] if segments else [ids, mask], hidden
 
 
 def sentence_encoder(weights: Weights, config: Mapping[str, Any], linear: Linear | None = None) -> Model:
@@ -69,11 +73,15 @@ def _norm(weights: Weights, config: Mapping[str, Any], name: str, inputs: Any) -
     return ops.add(scaled, ops.constant(weights[name + ".bias"]))
 
 
-def _embeddings(weights: Weights, config: Mapping[str, Any], ids: Any) -> Any:
+def _embeddings(weights: Weights, config: Mapping[str, Any], ids: Any, types: Any = None) -> Any:
     axis = ops.constant(0, np.int64)
     words = ops.gather(ops.constant(weights["embeddings.word_embeddings.weight"]), ids, axis)
-    # One segment only: its embedding is added to every position's beforehand.
-    places = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+    places, segments = (weights[f"embeddings.{name}_embeddings.weight"] for name in ("position", "token_type"))
+    if types is None:
+        # One segment only: its embedding is added to every position's beforehand.
+        places = places + segments[0]
+    else:
+        words = ops.add(words, ops.gather(ops.constant(segments), types, axis))
     length = ops.gather(ops.shape_of(ids), ops.constant([1], np.int64), axis)
     start, step = ops.constant([0], np.int64), ops.constant([1], np.int64)
     placed = ops.slice(ops.constant(places), start, length, step, ops.constant([0], np.int64))
