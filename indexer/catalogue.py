@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer import database, wire
 from indexer.config import DATABASE
-from indexer.entries import Entry, Failure, Found, Identity
+from indexer.entries import Entry, Failure, Found, Identity, Paragraph
 from indexer.errors import LibraryError
 from indexer.naming import resolve, title_from_name
 from indexer.records import Box, Chunk, Document, Where
@@ -127,15 +127,40 @@ class Catalogue:
             found.chunk.id: found for found in self._found("SELECT value FROM json_each(?)", (json.dumps(list(ids)),))
         }
 
-    def chunks_after(self, chunk_id: int) -> Iterator[Found]:
-        """The chunks whose id is above this one, in order: what a derived index has not seen.
+    def paragraphs_after(self, chunk_id: int) -> Iterator[Paragraph]:
+        """The paragraphs whose first chunk's id is above this one, in order: what the lexical index has not seen.
 
         Some thousands at a time, so that a large library need not fit into memory.
         """
-        sql = "SELECT id FROM chunks WHERE id > ? ORDER BY id LIMIT ?"
+        sql = "SELECT id FROM chunks WHERE id > ? AND paragraph = id ORDER BY id LIMIT ?"
         while part := self._rows(f"SELECT max(id) FROM ({sql})", (chunk_id, PART))[0][0]:
-            yield from self._found(sql, (chunk_id, PART))
+            yield from self._paragraphs(sql, (chunk_id, PART))
             chunk_id = int(part)
+
+    def paragraphs(self, ids: Iterable[int]) -> dict[int, Paragraph]:
+        """The paragraphs of these ids; those that are gone are left out."""
+        found = self._paragraphs("SELECT value FROM json_each(?)", (json.dumps(list(ids)),))
+        return {paragraph.id: paragraph for paragraph in found}
+
+    def paragraphs_of_chunks(self, ids: Iterable[int]) -> dict[int, tuple[int, str]]:
+        """For each of these chunks its paragraph and its document's language; those that are gone are left out."""
+        rows = self._rows(
+            """SELECT chunks.id, paragraph, language FROM chunks JOIN documents ON documents.id = document_id
+               WHERE chunks.id IN (SELECT value FROM json_each(?))""",
+            (json.dumps(list(ids)),),
+        )
+        return {chunk_id: (paragraph, language) for chunk_id, paragraph, language in rows}
+
+    def chunks_of_paragraphs(self, ids: Iterable[int]) -> dict[int, list[int]]:
+        """For each of these paragraphs the ids of its chunks, in order; those that are gone are left out."""
+        found: dict[int, list[int]] = {}
+        rows = self._rows(
+            "SELECT paragraph, id FROM chunks WHERE paragraph IN (SELECT value FROM json_each(?)) ORDER BY start",
+            (json.dumps(list(ids)),),
+        )
+        for paragraph, chunk_id in rows:
+            found.setdefault(paragraph, []).append(chunk_id)
+        return found
 
     def chunks_of(self, document_id: int) -> list[Found]:
         """A document's chunks, in order."""
@@ -147,6 +172,10 @@ class Catalogue:
     def chunk_ids(self) -> set[int]:
         """The ids of all living chunks."""
         return {row[0] for row in self._rows("SELECT id FROM chunks")}
+
+    def paragraph_ids(self) -> set[int]:
+        """The ids of all living paragraphs: those of their first chunks."""
+        return {row[0] for row in self._rows("SELECT id FROM chunks WHERE paragraph = id")}
 
     def last_chunk(self) -> int:
         """The highest id of a living chunk; 0 when there is none."""
@@ -238,18 +267,34 @@ class Catalogue:
 
     def _found(self, ids: str, values: tuple[Any, ...]) -> Iterator[Found]:
         rows = self._rows(
-            f"""SELECT chunks.id, document_id, start, "end", "where", tokens, {_SOURCE}, title, language
+            f"""SELECT chunks.id, document_id, start, "end", "where", tokens, paragraph, {_SOURCE}, title, language
                 FROM chunks JOIN documents ON documents.id = document_id WHERE chunks.id IN ({ids}) ORDER BY chunks.id""",
             values,
         )
         # SQL's substr would walk each text from its beginning for each of its chunks, which stand together here.
         at, text = 0, ""
-        for chunk_id, document_id, start, end, where, tokens, source, title, language in rows:
+        for chunk_id, document_id, start, end, where, tokens, paragraph, source, title, language in rows:
             if document_id != at:
                 at, text = document_id, self.whole_text(document_id)
             if text:  # another process may have removed it meanwhile
-                chunk = Chunk(start, end, Where.from_json(json.loads(where)), tokens, document_id, chunk_id)
+                chunk = Chunk(start, end, Where.from_json(json.loads(where)), tokens, document_id, chunk_id, paragraph)
                 yield Found(chunk, source, title, text[start:end], language)
+
+    def _paragraphs(self, ids: str, values: tuple[Any, ...]) -> Iterator[Paragraph]:
+        rows = self._rows(
+            f"""SELECT first.id, first.document_id, first.start, max(chunks."end"), first."where", title, language
+                FROM chunks AS first JOIN chunks ON chunks.paragraph = first.id
+                JOIN documents ON documents.id = first.document_id
+                WHERE first.id IN ({ids}) GROUP BY first.id ORDER BY first.id""",
+            values,
+        )
+        at, text = 0, ""
+        for paragraph_id, document_id, start, end, where, title, language in rows:
+            if document_id != at:
+                at, text = document_id, self.whole_text(document_id)
+            if text:  # another process may have removed it meanwhile
+                place = Where.from_json(json.loads(where))
+                yield Paragraph(paragraph_id, document_id, start, end, place, title, language, text[start:end])
 
     def _meta(self, key: str) -> str | None:
         rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))

@@ -17,6 +17,8 @@ from indexer.sentences import sentences
 # Tokens of text in a chunk. Small chunks are found more surely and leave room for more places in a prompt; measured on
 # real questions by tests/benchmarks/measure.py.
 TARGET = 64
+# Tokens of a paragraph that may stand with the next one: a chunk that is wholly in its paragraph is found more surely.
+SCRAP = 24
 # The title and headings in front may take this part of the embedder's window, the text the rest.
 CONTEXT_PART = 4
 # A word-piece model sees a run of 100 letters or more as one unknown token: such text is cut by length as well.
@@ -25,13 +27,14 @@ LONGEST = 2000
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What is never divided further: a sentence, a row, a line; with its tokens."""
+    """What is never divided further: a sentence, a row, a line; with its tokens. `opens` when a block begins with it."""
 
     start: int
     end: int
     tokens: int
     kind: str
     where: Where
+    opens: bool
 
 
 def chunk(document: Document, embedder: Embedder) -> tuple[list[Chunk], list[str]]:
@@ -88,12 +91,12 @@ def _pieces(document: Document, embedder: Embedder, limit: int) -> Iterator[_Pie
         return max(bisect_right(ends, end) - bisect_right(ends, start), (end - start) * TARGET // LONGEST, 1)
 
     for block in document.blocks:
+        opens = True
         for start, end in units(text, block):
-            if tokens(start, end) <= limit and end - start <= LONGEST:
-                yield _Piece(start, end, tokens(start, end), block.kind, block.where)
-                continue
-            for part_start, part_end in _cut(text, start, end, ends, limit):
-                yield _Piece(part_start, part_end, tokens(part_start, part_end), block.kind, block.where)
+            whole = tokens(start, end) <= limit and end - start <= LONGEST
+            for first, last in [(start, end)] if whole else _cut(text, start, end, ends, limit):
+                yield _Piece(first, last, tokens(first, last), block.kind, block.where, opens)
+                opens = False
 
 
 def units(text: str, block: Block) -> list[tuple[int, int]]:
@@ -146,6 +149,8 @@ def _fits(group: list[_Piece], total: int, piece: _Piece, target: int, limit: in
         return False
     if all(other.kind == "heading" for other in group):
         return True
+    if piece.opens and piece.kind == "paragraph" and total >= SCRAP:
+        return False
     over = total + piece.tokens - target
     return over <= 0 or (over < target - total and over <= target // 4)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.records import Chunk
+from indexer.records import Chunk, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,20 @@ class FileState:
     def stamp(self) -> tuple[int, int, int, int]:
         """What differs when the bytes do, but for changes too quick for the clock."""
         return self.size, self.modified_ns, self.changed_ns, self.inode
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Neighbouring chunks that are found by their words as one; `id` is the first one's. `text` is what stands there."""
+
+    id: int
+    document_id: int
+    start: int
+    end: int
+    where: Where
+    title: str
+    language: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

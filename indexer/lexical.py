@@ -1,4 +1,7 @@
-"""The lexical index: Tantivy's BM25, derived from the library. All Tantivy stands here.
+"""The lexical index: Tantivy's BM25 over paragraphs, derived from the library. All Tantivy stands here.
+
+A question's words are often spread over the sentences of a paragraph, so words are looked up by paragraph; its id is that of
+its first chunk.
 
 The folder `lexical/` holds the index and `state.json`, which says up to which chunk and generation it has come. What came
 after is indexed in memory when a search opens it; what went since is dropped from the results.
@@ -20,12 +23,12 @@ from indexer.embedding import context_of
 from indexer.errors import LibraryError
 
 if TYPE_CHECKING:
-    from indexer.entries import Found
+    from indexer.entries import Paragraph
     from indexer.library import Library
 
 FOLDER = "lexical"
 # Raised when the fields or analyzers change, so that old folders are made anew.
-FORMAT = 2
+FORMAT = 3
 # Bytes that the writer may hold before it writes a segment. Tantivy asks for 15 MB a thread at least.
 WRITER_BYTES = 64_000_000
 # What is deleted still counts as a document that has its words, until its segment is written anew: BM25's weights drift
@@ -53,7 +56,7 @@ class Opened:
 
 
 class LexicalIndex:
-    """The living chunks of a library by BM25, as of the moment it was opened.
+    """The living paragraphs of a library by BM25, as of the moment it was opened.
 
     Within `Library.reading`, `opened` is what `open_folder` gave before that.
     """
@@ -79,13 +82,13 @@ class LexicalIndex:
         self._masked = set(library.removed_since(state.generation, last))
         self.pending = len(self._masked)
         if library.last_chunk() > last:
-            self.pending += self._add_tail(library.chunks_after(last))
+            self.pending += self._add_tail(library.paragraphs_after(last))
         self._schema = _schema()
 
     def __repr__(self) -> str:
-        return f"LexicalIndex({sum(part.num_docs for part in self._parts):,} chunks, {self.pending:,} of them not yet on disk)"
+        return f"LexicalIndex({sum(part.num_docs for part in self._parts):,} paragraphs, {self.pending:,} of them not yet on disk)"
 
-    def _add_tail(self, tail: Iterable[Found]) -> int:
+    def _add_tail(self, tail: Iterable[Paragraph]) -> int:
         """Index in memory what the folder does not have yet."""
         index = _in_memory()
         with index.writer(WRITER_BYTES, 1) as writer:
@@ -109,7 +112,7 @@ class LexicalIndex:
         return terms
 
     def search(self, question: str, k: int) -> list[tuple[int, float]]:
-        """The k chunks that match a question's words best: (chunk id, BM25), best first."""
+        """The k paragraphs that match a question's words best: (paragraph id, BM25), best first."""
         # The query is built from terms, never parsed: punctuation in a question is not syntax.
         from tantivy import Occur, Query
 
@@ -132,7 +135,7 @@ class LexicalIndex:
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
 
     def ids(self) -> set[int]:
-        """Every chunk that a search can find."""
+        """Every paragraph that a search can find."""
         from tantivy import Query
 
         found: set[int] = set()
@@ -200,7 +203,7 @@ def _write(library: Library, index: Any, state: State, *, anew: bool) -> int:
             writer.delete_documents_by_query(_above(state.last))
         for chunk_id in () if anew else removed:
             writer.delete_documents_by_term("id", chunk_id)
-        _add(writer, library.chunks_after(0 if anew else state.last))
+        _add(writer, library.paragraphs_after(0 if anew else state.last))
     return 0 if anew else deleted
 
 
@@ -217,15 +220,15 @@ def _writing(index: Any) -> Iterator[Any]:
     writer.wait_merging_threads()
 
 
-def _add(writer: Any, chunks: Iterable[Found]) -> int:
+def _add(writer: Any, paragraphs: Iterable[Paragraph]) -> int:
     from tantivy import Document
 
     count = 0
-    for found in chunks:
+    for paragraph in paragraphs:
         document = Document()
-        document.add_integer("id", found.chunk.id)
-        text = f"{context_of(found.title, found.chunk.where.heading)}\n{found.text}"
-        document.add_text(_field(languages.field(found.language)), languages.folded(text))
+        document.add_integer("id", paragraph.id)
+        text = f"{context_of(paragraph.title, paragraph.where.heading)}\n{paragraph.text}"
+        document.add_text(_field(languages.field(paragraph.language)), languages.folded(text))
         writer.add_document(document)
         count += 1
     return count

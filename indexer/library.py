@@ -22,6 +22,7 @@ from indexer.config import DATABASE
 from indexer.entries import FileState, Identity
 from indexer.errors import LibraryError
 from indexer.lock import writer_lock
+from indexer.paragraphs import first_chunks
 from indexer.records import Chunk, Document
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Library(Catalogue):
         """Add a file's document, or replace what the file said before, in one transaction. Returns the document's id.
 
         `texts` are what was embedded of each chunk, `vectors` are [len(chunks), dimension], unit length. Chunks whose
-        text was in the file before keep their id.
+        paragraph was in the file before keep their id.
         """
         if not len(chunks) == len(vectors) == len(texts):
             raise ValueError(f"{len(chunks)} chunks with {len(texts)} texts and {len(vectors)} vectors")
@@ -118,34 +119,12 @@ class Library(Catalogue):
             return same
         with self._commit() as run:
             old = self._alone_at(run, state.location)
-            spare: dict[bytes, list[int]] = defaultdict(list)
-            # Another language means other analyzers: then nothing of the old chunks stays in the lexical index.
-            if (
-                old
-                and run("SELECT 1 FROM documents WHERE id = ? AND language = ?", (old, document.language)).fetchone()
-            ):
-                for key, chunk_id in run(
-                    "SELECT key, id FROM chunks WHERE document_id = ? ORDER BY start DESC", (old,)
-                ):
-                    spare[key].append(chunk_id)
+            spare = _spare_chunks(run, old, document.language)
             if not old:
                 self._drop(run, state.location)
             document_id = _write_document(run, old, state, document)
             self._place(run, state, document_id)
-            for chunk, key, vector in zip(chunks, keys, vectors.astype("<f2"), strict=True):
-                where = json.dumps(chunk.where.as_json(), ensure_ascii=False)
-                place = (chunk.start, chunk.end, where, chunk.tokens)
-                if spare[key]:
-                    sql = (
-                        'UPDATE chunks SET start = ?, "end" = ?, "where" = ?, tokens = ?, document_id = ? WHERE id = ?'
-                    )
-                    run(sql, (*place, document_id, spare[key].pop()))
-                    continue
-                chunk_id = run(
-                    'INSERT INTO chunks (start, "end", "where", tokens, document_id, key) VALUES (?, ?, ?, ?, ?, ?)',
-                    (*place, document_id, key),
-                ).lastrowid
-                run("INSERT INTO vectors VALUES (?, ?)", (chunk_id, vector.tobytes()))
+            _write_chunks(run, document_id, chunks, keys, first_chunks(document, chunks), vectors, spare)
             if old:
                 self._drop_document(run, old)
         return document_id
@@ -299,6 +278,44 @@ def _write_document(run: Any, old: int | None, state: FileState, document: Docum
          json.dumps(document.notes), document.text, blocks, boxes),
     )  # fmt: skip
     return int(made.lastrowid)
+
+
+def _spare_chunks(run: Any, old: int | None, language: str) -> dict[tuple[bytes, bytes], list[int]]:
+    """The chunks of the old document that the new one may take over, by their own key and their paragraph's; the last first."""
+    spare: dict[tuple[bytes, bytes], list[int]] = defaultdict(list)
+    # Another language means other analyzers: then nothing of the old chunks stays in the lexical index.
+    if old and run("SELECT 1 FROM documents WHERE id = ? AND language = ?", (old, language)).fetchone():
+        rows = run("SELECT key, paragraph_key, id FROM chunks WHERE document_id = ? ORDER BY start DESC", (old,))
+        for key, paragraph_key, chunk_id in rows:
+            spare[key, paragraph_key].append(chunk_id)
+    return spare
+
+
+def _write_chunks(
+    run: Any, document_id: int, chunks: Sequence[Chunk], keys: Sequence[bytes], firsts: Sequence[int],
+    vectors: npt.NDArray[np.float32] | npt.NDArray[np.float16], spare: dict[tuple[bytes, bytes], list[int]],
+) -> None:  # fmt: skip
+    """Insert a document's chunks, or move those that are spare to their new places. `firsts` is where each paragraph starts."""
+    whole: dict[int, Any] = {}
+    for first, key in zip(firsts, keys, strict=True):
+        whole.setdefault(first, hashlib.blake2b(digest_size=16)).update(key)
+    ids: list[int] = []
+    for chunk, key, first, vector in zip(chunks, keys, firsts, vectors.astype("<f2"), strict=True):
+        where, paragraph_key = json.dumps(chunk.where.as_json(), ensure_ascii=False), whole[first].digest()
+        place = (chunk.start, chunk.end, where, chunk.tokens, document_id)
+        if spare[key, paragraph_key]:
+            ids.append(spare[key, paragraph_key].pop())
+            sql = 'UPDATE chunks SET start = ?, "end" = ?, "where" = ?, tokens = ?, document_id = ? WHERE id = ?'
+            run(sql, (*place, ids[-1]))
+        else:
+            made = run(
+                """INSERT INTO chunks (start, "end", "where", tokens, document_id, key, paragraph_key)
+                   VALUES (?, ?, ?, ?, ?, ?, ?)""",
+                (*place, key, paragraph_key),
+            )
+            ids.append(int(made.lastrowid))
+            run("INSERT INTO vectors VALUES (?, ?)", (ids[-1], vector.tobytes()))
+        run("UPDATE chunks SET paragraph = ? WHERE id = ?", (ids[first], ids[-1]))
 
 
 def open_library(folder: Path, *, create: bool = False) -> Library:

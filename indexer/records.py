@@ -158,7 +158,8 @@ def span_where(touched: Sequence[Where]) -> Where:
 class Chunk:
     """A stretch of a document that is embedded and found as one: the text is `document.text[start:end]`.
 
-    `tokens` counts it as the embedder sees it, heading path and special tokens included.
+    `tokens` counts it as the embedder sees it, heading path and special tokens included. `paragraph` is the id of the first
+    chunk of the paragraph that it is part of.
     """
 
     start: int
@@ -167,6 +168,7 @@ class Chunk:
     tokens: int
     document_id: int = 0
     id: int = 0
+    paragraph: int = 0
 
 
 @dataclass(frozen=True, slots=True)

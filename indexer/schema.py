@@ -76,4 +76,13 @@ MIGRATIONS: tuple[str, ...] = (
         at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
     ) WITHOUT ROWID;
     """,
+    """
+    -- The first chunk of the paragraph that a chunk is part of: what the lexical index knows it by. Its key is of the whole
+    -- paragraph's text: when that changes, all its chunks are new ones, for nothing indexed is ever indexed again by its id.
+    ALTER TABLE chunks ADD COLUMN paragraph INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE chunks ADD COLUMN paragraph_key BLOB NOT NULL DEFAULT x'';
+    -- Libraries from before: each chunk is a paragraph until its document is read again.
+    UPDATE chunks SET paragraph = id;
+    CREATE INDEX chunks_by_paragraph ON chunks (paragraph);
+    """,
 )

@@ -66,16 +66,16 @@ def _vectors(library: Library) -> list[str]:
 
 
 def _derived(library: Library, opened: Opened) -> list[str]:
-    """The dense and lexical indexes hold the living chunks and no others."""
+    """The dense index holds the living chunks, the lexical one the living paragraphs, and neither any others."""
     from indexer.dense import DenseIndex
     from indexer.lexical import LexicalIndex
 
-    living = library.chunk_ids()
-    problems = []
-    for name, ids in (("dense", DenseIndex(library).ids()), ("lexical", LexicalIndex(library, opened).ids())):
-        if ids != living:
-            missing, extra = len(living - ids), len(ids - living)
-            problems.append(
-                f"the {name} index lacks {missing} chunks and has {extra} that are gone: run `pincite rebuild`"
-            )
-    return problems
+    held = {
+        "dense": (DenseIndex(library).ids(), library.chunk_ids(), "chunks"),
+        "lexical": (LexicalIndex(library, opened).ids(), library.paragraph_ids(), "paragraphs"),
+    }
+    return [
+        f"the {name} index lacks {len(living - ids)} {what} and has {len(ids - living)} that are gone: run `pincite rebuild`"
+        for name, (ids, living, what) in held.items()
+        if ids != living
+    ]

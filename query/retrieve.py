@@ -58,12 +58,16 @@ class Searcher:
         ranks: dict[int, dict[str, int]] = {}
         scores: dict[int, dict[str, float]] = {}
         shares: dict[int, dict[str, float]] = {}
+        # What was found by paragraph goes for each of its chunks.
+        chunks = self.library.chunks_of_paragraphs(i for i, _ in rankings["lexical"])
         for method, ranking in rankings.items():
-            for rank, ((chunk_id, score), share) in enumerate(zip(ranking, _shares(method, ranking), strict=True), 1):
-                ranks.setdefault(chunk_id, {})[method] = rank
-                scores.setdefault(chunk_id, {})[method] = score
-                shares.setdefault(chunk_id, {})[method] = share
-        fused = {i: _fused(shares[i], language) for i, language in self.library.languages_of_chunks(ranks).items()}
+            for rank, ((found_id, score), share) in enumerate(zip(ranking, _shares(method, ranking), strict=True), 1):
+                for chunk_id in chunks.get(found_id, ()) if method == "lexical" else (found_id,):
+                    ranks.setdefault(chunk_id, {})[method] = rank
+                    scores.setdefault(chunk_id, {})[method] = score
+                    shares.setdefault(chunk_id, {})[method] = share
+        places = self.library.paragraphs_of_chunks(ranks)
+        fused = {i: _fused(shares[i], language) for i, (_, language) in places.items()}
         best = sorted(fused, key=lambda i: (-fused[i], i))[:k]
         found = self.library.found(best)  # the texts of the best only: candidates are many, and documents long
         return tuple(

@@ -103,7 +103,7 @@ def _alone(what: str, docs: list[Path], texts: Path) -> dict[str, float]:
 
 
 def _ingest(texts: Path, docs: list[Path]) -> dict[str, float]:
-    from indexer.chunking import context
+    from indexer.embedding import context_of
     from indexer.ingestion import ingest
     from indexer.library import open_library
 
@@ -115,10 +115,10 @@ def _ingest(texts: Path, docs: list[Path]) -> dict[str, float]:
         started, work = time.perf_counter(), _work()
         report = ingest(library, docs, embedder)
         seconds, work = time.perf_counter() - started, _work() - work
-        documents = {entry.id: library.document(entry.id) for entry in library.entries()}
         made = [
-            f"{context(documents[found.chunk.document_id], found.chunk.where.heading)}\n{found.text}".strip()
-            for found in library.chunks_after(0)
+            f"{context_of(found.title, found.chunk.where.heading)}\n{found.text}".strip()
+            for entry in library.entries()
+            for found in library.chunks_of(entry.id)
         ]
         texts.write_text(json.dumps(made), encoding="utf-8")
         counts = {"files": len(report.added), "chunks": report.chunks, "tokens": report.tokens}

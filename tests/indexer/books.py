@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from indexer import dense, lexical
 from indexer.chunking import chunk
+from indexer.embedding import context
 from indexer.entries import FileState
 from indexer.library import Library, open_library
 from indexer.readers.text import read_markdown
@@ -22,13 +23,23 @@ EMBEDDER = HashEmbedder()
 
 @dataclass
 class Book:
-    """A document as it was put: with the chunks, the texts that are indexed, and their vectors."""
+    """A document as it was put: with the chunks, the texts that are embedded, their vectors, and the ids that it was given."""
 
     document: Document
     chunks: list[Chunk]
     texts: list[str]
     vectors: npt.NDArray[np.float32]
     ids: list[int] = field(default_factory=list)
+    paragraphs: list[int] = field(default_factory=list)
+
+    def paragraph_texts(self) -> dict[int, str]:
+        """What is indexed of each paragraph, by its id."""
+        found: dict[int, str] = {}
+        for paragraph in dict.fromkeys(self.paragraphs):
+            own = [chunk for chunk, of in zip(self.chunks, self.paragraphs, strict=True) if of == paragraph]
+            text = self.document.text[own[0].start : own[-1].end]
+            found[paragraph] = f"{context(self.document, own[0].where.heading)}\n{text}"
+        return found
 
 
 def book(source: str, text: str, language: str = "en", embedder: HashEmbedder = EMBEDDER) -> Book:
@@ -54,7 +65,7 @@ def put(library: Library, made: Book) -> Book:
     last = library.last_chunk()
     document_id = library.put(state(made), made.document, made.chunks, made.texts, made.vectors)
     found = library.chunks_of(document_id)
-    made.ids = [one.chunk.id for one in found]
+    made.ids, made.paragraphs = [one.chunk.id for one in found], [one.chunk.paragraph for one in found]
     assert all(chunk_id > last or chunk_id in before for chunk_id in made.ids), (made.ids, last, before)
     return made
 
@@ -68,11 +79,11 @@ def library_at(folder: Path, *books: Book) -> Library:
 
 
 def check_searches(library: Library, books: list[Book], questions: list[str], k: int = 5) -> None:
-    """Both indexes hold these books' chunks and no others, and find what the exact ranking has."""
+    """Both indexes hold these books' chunks and paragraphs and no others, and find what the exact ranking has."""
     living = {chunk_id for made in books for chunk_id in made.ids}
     by_meaning, by_words = dense.DenseIndex(library), lexical.LexicalIndex(library)
     check_index(by_meaning, living, library.generation)
-    check_index(by_words, living, library.generation)
+    check_index(by_words, {i for made in books for i in made.paragraphs}, library.generation)
     kept = {
         i: vector.astype(np.float16).astype(np.float32)
         for made in books
@@ -97,12 +108,11 @@ def question_terms(question: str, language: str = "en") -> list[str]:
 
 
 def indexed_terms(books: list[Book]) -> dict[int, list[str]]:
+    """The terms of each paragraph, by its id."""
     from indexer import languages
 
     found = {}
     for made in books:
         analyzer = languages.analyzer(languages.field(made.document.language))
-        found |= {
-            i: list(analyzer.analyze(languages.folded(text))) for i, text in zip(made.ids, made.texts, strict=True)
-        }
+        found |= {i: list(analyzer.analyze(languages.folded(text))) for i, text in made.paragraph_texts().items()}
     return found

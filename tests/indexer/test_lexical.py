@@ -100,7 +100,7 @@ def test_accents_and_ligatures_as_files_have_them(library: Library) -> None:
     for _ in range(2):
         index = lexical.LexicalIndex(library)
         assert [[i for i, _ in index.search(question, 3)] for question in ["payés", "paye\u0301s", "financier"]] == [
-            made.ids
+            made.paragraphs[:1]
         ] * 3
         lexical.catch_up(library)
 
@@ -144,8 +144,8 @@ def _terms(library: Library) -> dict[int, list[str]]:
     from indexer.embedding import context_of
 
     return {
-        found.chunk.id: question_terms(f"{context_of(found.title, found.chunk.where.heading)}\n{found.text}")
-        for found in library.chunks_after(0)
+        found.id: question_terms(f"{context_of(found.title, found.where.heading)}\n{found.text}")
+        for found in library.paragraphs_after(0)
     }
 
 

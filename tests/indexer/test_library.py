@@ -217,7 +217,7 @@ def test_an_index_older_than_what_was_forgotten_is_not_used(
     for path in (tmp_path / "backup").glob(restored):
         (shutil.copytree if path.is_dir() else shutil.copy)(path, library.folder / path.name)
     check_searches(library, books[3:], QUESTIONS)
-    living = {chunk_id for made in books[3:] for chunk_id in made.ids}
+    living = {chunk_id for made in books[3:] for chunk_id in made.paragraphs}
     assert lexical.LexicalIndex(library, opened).ids() == living, "as a reader had opened it before"
     refresh(library)
     check_searches(library, books[3:], QUESTIONS)
@@ -262,7 +262,9 @@ def test_texts_of_many_bytes_a_character_come_back_whole(tmp_path: Path) -> None
     library = library_at(tmp_path / "library")
     text = " ".join(f"{n} 👩‍👩‍👧 日本 e\u0301 𝔘𝔫." for n in range(2000))
     made = put(library, book("wide.md", text))
-    assert [one.text for one in library.chunks_after(0)] == [made.document.text[c.start : c.end] for c in made.chunks]
+    assert [one.text for one in library.chunks_of(library.entries()[0].id)] == [
+        made.document.text[c.start : c.end] for c in made.chunks
+    ]
 
 
 def test_a_long_document_is_read_in_time_linear_in_its_length(tmp_path: Path) -> None:
@@ -275,7 +277,7 @@ def test_a_long_document_is_read_in_time_linear_in_its_length(tmp_path: Path) ->
     made.vectors = np.repeat(made.vectors, count, axis=0)
     library.put(state(made), made.document, made.chunks, made.texts * count, made.vectors)
     started = time.perf_counter()
-    assert [found.text for found in library.chunks_after(0)] == [sentence] * count
+    assert [found.text for found in library.chunks_of(library.entries()[0].id)] == [sentence] * count
     assert time.perf_counter() - started < 5, "two megabytes are read in a fraction of a second, if each is read once"
 
 

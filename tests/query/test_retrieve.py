@@ -65,18 +65,15 @@ def parts_of_the_best(scores: dict[int, float], lowest: float) -> dict[int, floa
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_hits_are_the_fusion_of_both_rankings(library: Library, question: str) -> None:
-    lexical = dict(LexicalIndex(library).search(question, 1000))
+    by_paragraph = dict(LexicalIndex(library).search(question, 1000))
     dense = dict(DenseIndex(library).search(EMBEDDER.embed_question(question), 1000))
-    by_words, by_meaning = parts_of_the_best(lexical, 0.0), parts_of_the_best(dense, min(dense.values()))
+    by_words, by_meaning = parts_of_the_best(by_paragraph, 0.0), parts_of_the_best(dense, min(dense.values()))
     expected = {}
-    for chunk_id, found in library.found({*lexical, *dense}).items():
-        ranks = {
-            name: list(ranking).index(chunk_id) + 1
-            for name, ranking in (("lexical", lexical), ("dense", dense))
-            if chunk_id in ranking
-        }
+    for chunk_id, found in library.found(library.chunk_ids()).items():
+        at = {"lexical": (by_paragraph, found.chunk.paragraph), "dense": (dense, chunk_id)}
+        ranks = {name: list(ranking).index(i) + 1 for name, (ranking, i) in at.items() if i in ranking}
         weight = LEXICAL_WEIGHT.get(found.language, LEXICAL_WEIGHT_ELSEWHERE)
-        score = weight * by_words.get(chunk_id, 0.0) + (1 - weight) * by_meaning.get(chunk_id, 0.0)
+        score = weight * by_words.get(found.chunk.paragraph, 0.0) + (1 - weight) * by_meaning.get(chunk_id, 0.0)
         expected[chunk_id] = (ranks, pytest.approx(score, abs=1e-6))
     hits = search(library, question, 100)
     assert {hit.chunk.id: (dict(hit.ranks), hit.score) for hit in hits} == expected
