@@ -12,6 +12,8 @@ from typing import Any
 from indexer.errors import PinciteError
 
 BUNDLED_EMBEDDER = "all-MiniLM-L6-v2"
+BUNDLED_READER = "pincite-reader"
+NO_RERANKER = "none"
 # The file in a library's folder that is its truth.
 DATABASE = "library.sqlite3"
 
@@ -22,7 +24,8 @@ class Settings:
 
     `window` and `reserve` are tokens; `llm` empty means the built-in answerer; `tokenizer` is a tokenizer.json or a folder
     that holds one, for models whose tokens can't be counted otherwise; `timeout` is seconds for one call of a model.
-    `embedder` empty means the library's own, or the bundled one for a new library.
+    `embedder` empty means the library's own, or the bundled one for a new library. `reranker` is what reads the first
+    candidates of a prompt: the reader that ships, a sentence-transformers CrossEncoder by name or folder, or "none".
     """
 
     library: Path
@@ -33,6 +36,7 @@ class Settings:
     window: int = 4096
     reserve: int = 512
     timeout: float = 120.0
+    reranker: str = BUNDLED_READER
 
 
 def settings_file() -> Path:
@@ -122,7 +126,7 @@ def _value(name: str, value: Any, where: str) -> Any:
             return library_path(value)
         if name == "tokenizer":
             return _expanded(value)
-        if name == "embedder":
+        if name in ("embedder", "reranker"):
             # A folder is kept by its whole path: from elsewhere its short name would be taken for one in the hub.
             folder = _expanded(value)
             return str(folder.absolute()) if folder.is_dir() else value

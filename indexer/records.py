@@ -10,88 +10,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-BlockKind = Literal["paragraph", "heading", "list", "table", "row", "code"]
+from indexer.places import Block, BlockKind, Box, Where, span_where
+
+__all__ = [
+    "Answer",
+    "AnswerStatus",
+    "Block",
+    "BlockKind",
+    "Box",
+    "Chunk",
+    "Citation",
+    "CitationStatus",
+    "Count",
+    "Document",
+    "Hit",
+    "Hits",
+    "Ledger",
+    "LeftOut",
+    "Message",
+    "Pack",
+    "Part",
+    "Passage",
+    "Where",
+    "span_where",
+]
+
 CitationStatus = Literal["quote found", "passage only", "unsupported"]
 AnswerStatus = Literal["answered", "not found"]
 Count = Literal["exact", "estimate"]
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """A place a person can turn to. Only what the format has is set."""
-
-    page: int | None = None
-    slide: int | None = None
-    sheet: str | None = None
-    row: int | None = None
-    last_row: int | None = None
-    heading: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields that are set, as the command line prints them."""
-        names = ("page", "slide", "sheet", "row", "last_row")
-        found: dict[str, Any] = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        if self.heading:
-            found["heading"] = list(self.heading)
-        return found
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Where:
-        """The inverse of `as_json`."""
-        heading = tuple(value.get("heading", ()))
-        return cls(
-            value.get("page"), value.get("slide"), value.get("sheet"), value.get("row"), value.get("last_row"), heading
-        )
-
-    def __repr__(self) -> str:
-        return f"Where({str(self)!r})"
-
-    def __str__(self) -> str:
-        rows = f"rows {self.row}–{self.last_row}" if self.last_row not in (None, self.row) else f"row {self.row}"
-        parts = [
-            f"page {self.page}" if self.page is not None else "",
-            f"slide {self.slide}" if self.slide is not None else "",
-            f"sheet {self.sheet}" if self.sheet is not None else "",
-            rows if self.row is not None else "",
-            " › ".join(self.heading),
-        ]
-        return ", ".join(part for part in parts if part)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A paragraph, heading, table row … of a document: `text[start:end]` and where it stands."""
-
-    start: int
-    end: int
-    kind: BlockKind
-    where: Where = Where()
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """Where `text[start:end]` of a document is printed: a line, a cell of a table, or a part of one.
-
-    `page` counts from 1. `left`, `top`, `right` and `bottom` are fractions (0 to 1) of the page as a viewer shows it,
-    turned and cropped, measured from its top left corner.
-    """
-
-    start: int
-    end: int
-    page: int
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def part(self, start: int, end: int) -> Box:
-        """What `text[start:end]` covers of it, characters taken as equally wide; text on its side stays whole."""
-        first, last = max(start, self.start), min(end, self.end)
-        if first >= last or self.bottom - self.top > self.right - self.left:
-            return self
-        step = (self.right - self.left) / (self.end - self.start)
-        left, right = self.left + (first - self.start) * step, self.right - (self.end - last) * step
-        return Box(first, last, self.page, left, self.top, right, self.bottom)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,30 +82,11 @@ class Document:
         return f"Document({self.source or self.title!r}, {self.media_type}, {size}, {len(self.blocks)} blocks)"
 
 
-def span_where(touched: Sequence[Where]) -> Where:
-    """The place of a stretch that touches these blocks' places, in order."""
-    if not touched:
-        return Where()
-    first = touched[0]
-    rows = [place.row for place in touched if place.row is not None and place.sheet == first.sheet]
-    shared = first.heading
-    for place in touched[1:]:
-        same = 0
-        for mine, other in zip(shared, place.heading, strict=False):
-            if mine != other:
-                break
-            same += 1
-        shared = shared[:same]
-    row, last = (rows[0], rows[-1]) if rows else (None, None)
-    return Where(first.page, first.slide, first.sheet, row, last if last != row else None, shared)
-
-
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A stretch of a document that is embedded and found as one: the text is `document.text[start:end]`.
 
-    `tokens` counts it as the embedder sees it, heading path and special tokens included. `paragraph` is the id of the first
-    chunk of the paragraph that it is part of.
+    `tokens` are the embedder's, heading path and special ones included; `paragraph` is the id of its paragraph's first chunk.
     """
 
     start: int
@@ -172,10 +99,24 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A sentence, row or line that can be sent alone: `text[start:end]` of its document, and where that stands.
+
+    `worth` is the chance, 0 … 1, that it holds the answer.
+    """
+
+    start: int
+    end: int
+    where: Where
+    worth: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A chunk that retrieval found, and why: `ranks` says how each method ranked it (from 1).
 
-    `scores` are what each method gave it (BM25 for "lexical", cosine for "dense"); `score` is the fused one.
+    `scores` are what each method gave it (BM25 of its paragraph for "lexical", cosine for "dense", a logit for "reader");
+    `score` is the fused one. `parts` are what can be sent of its paragraph, once that has been weighed for a prompt.
     """
 
     chunk: Chunk
@@ -185,6 +126,7 @@ class Hit:
     score: float
     ranks: Mapping[str, int]
     scores: Mapping[str, float] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
 
     def as_json(self, rank: int) -> dict[str, Any]:
         """One entry of `hits` in `pincite search --json`."""

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from indexer.config import NO_RERANKER, cache_folder
 from indexer.embedding import embedder_of
 from indexer.errors import LibraryError
 from indexer.records import Answer, Citation, Document, Hits, Pack, Passage, Where
 from query import packing
+from query.reranking import READ, reranked
 from query.retrieve import searcher
 from query.tokens import counter
 
@@ -18,11 +20,12 @@ if TYPE_CHECKING:
     from indexer.config import Settings
     from indexer.library import Library
     from query.llm import Model
+    from query.reader import CrossReader, Reader, Reading
     from query.retrieve import Searcher
     from query.tokens import TokenCounter
 
-# Hits that are offered to the packer: more than a window of 4,096 tokens takes.
-OFFERED = 80
+# Hits that are offered to the packer: more than a window of 4,096 tokens takes; of a larger one, one for so many tokens.
+OFFERED, TOKENS_A_HIT = 80, 50
 BUILT_IN = "built-in"
 NOT_FOUND = "Not found in your documents."
 
@@ -39,6 +42,7 @@ class QueryEngine:
         embedder_of(library, self.settings.embedder)
         self._counter: TokenCounter | None = None
         self._model: Model | None = None
+        self._reader: Reader | CrossReader | None = None
         self._opened = False
 
     def __repr__(self) -> str:
@@ -72,16 +76,49 @@ class QueryEngine:
         named = self.settings.model
         return named if named or self.settings.llm.startswith(("http://", "https://")) else self.settings.llm
 
-    def search(self, question: str, k: int = 10) -> Hits:
-        """The k best chunks, best first. Raises PinciteError for an empty question."""
-        return self.searcher.search(question, k)
+    def search(self, question: str, k: int = 10, *, rerank: bool = False) -> Hits:
+        """The k best chunks, best first; with `rerank`, the first in the re-ranker's order.
+
+        Raises PinciteError for an empty question.
+        """
+        if not rerank or self.reader is None:
+            return self.searcher.search(question, k)
+        found, _ = self._reranked(question, max(k, READ))
+        return replace(found, hits=found.hits[:k])
+
+    def _reranked(self, question: str, k: int) -> tuple[Hits, Mapping[int, Reading] | None]:
+        found = self.searcher.search(question, k)
+        if self.reader is None:
+            return found, None
+        started = time.perf_counter()
+        hits, readings = reranked(question, found.hits, self.reader)
+        took = 1000 * (time.perf_counter() - started)
+        total = found.took_ms.get("total", 0.0) + took
+        told = {**found.took_ms, "rerank": round(took, 3), "total": round(total, 3)}
+        return replace(found, hits=hits, took_ms=told), readings
 
     def pack(self, question: str, *, budget: int | None = None) -> Pack:
         """The prompt that would be sent. `budget` caps the passages' tokens.
 
         Raises PinciteError for an empty question, WindowError when the window is too small for it.
         """
-        return self._pack(self.search(question, OFFERED), budget)
+        return self._pack(self._offered(question), budget)
+
+    def _offered(self, question: str) -> Hits:
+        """What is offered to the packer: the best hits, re-ranked when the settings say so, with the worth of their parts."""
+        from query.weighing import weighed
+
+        found, readings = self._reranked(question, max(OFFERED, self.settings.window // TOKENS_A_HIT))
+        return replace(found, hits=weighed(question, found.hits, self.searcher, readings))
+
+    @property
+    def reader(self) -> Reader | CrossReader | None:
+        """What re-ranks; None when the settings want none. Raises EmbedderError when it can't be had."""
+        if self._reader is None and self.settings.reranker != NO_RERANKER:
+            from query.reader import open_reader
+
+            self._reader = open_reader(self.settings.reranker, cache_folder())
+        return self._reader
 
     def ask(
         self,
@@ -97,7 +134,7 @@ class QueryEngine:
         from query.extract import answerable, extract
 
         started = time.perf_counter()
-        hits = self.search(question, OFFERED)
+        hits = self._offered(question)
         searched = time.perf_counter()
         packed = self._pack(hits, None)
         taken = time.perf_counter()

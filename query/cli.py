@@ -18,6 +18,7 @@ import click
 from indexer import cli as keeping
 from indexer import ingest_command
 from indexer.cli import common, library_of, settings
+from indexer.config import NO_RERANKER
 from indexer.errors import PinciteError
 from indexer.terminal import data, json_line, out, plain, printable, talk
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from indexer.records import Answer, Pack, Where
     from query.answer import QueryEngine
     from query.llm import Model
-    from query.retrieve import Searcher
 
 BUILT_IN = "built-in"
 
@@ -63,23 +63,39 @@ def batched(command: Callable[..., Any]) -> Callable[..., Any]:
     return common(command)
 
 
+def reranking(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option that names what re-ranks."""
+    return click.option(
+        "--reranker",
+        metavar="NAME|FOLDER",
+        help="A sentence-transformers CrossEncoder in place of the reader that ships.",
+    )(command)
+
+
+rerank_by_default = click.option(
+    "--rerank/--no-rerank", default=True, show_default=True, help="Read the first candidates again."
+)
+
+
 @pincite.command()
 @click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="How many hits.")
+@click.option("--rerank/--no-rerank", default=False, show_default=True, help="Read the first candidates again.")
+@reranking
 @batched
-def search(question: str | None, batch: Path | None, k: int, *, as_json: bool) -> None:
+def search(question: str | None, batch: Path | None, k: int, *, rerank: bool, as_json: bool, **flags: Any) -> None:
     """Find the passages that a question is about."""
     _one_or_many(question, batch)
-    searching = _searcher(settings())
+    engine = _engine(settings(**flags))
     if batch:
-        return _each(batch, lambda asked: searching.search(asked, k).as_json())
-    hits = searching.search(_asked(question), k)
+        return _each(batch, lambda asked: engine.search(asked, k, rerank=rerank).as_json())
+    hits = engine.search(_asked(question), k, rerank=rerank)
     if as_json:
         return json_line(hits.as_json())
     for rank, hit in enumerate(hits, 1):
         data(f"{rank:>2}. {plain(hit.document)}{_place(hit.chunk.where)}")
         data(f"    {plain(hit.text)}")
     if not hits:
-        talk("nothing found: the library is empty" if not searching.library.count("chunks") else "nothing found")
+        talk("nothing found: the library is empty" if not engine.library.count("chunks") else "nothing found")
     return None
 
 
@@ -89,11 +105,15 @@ def search(question: str | None, batch: Path | None, k: int, *, as_json: bool) -
 @click.option("--budget", type=click.IntRange(min=0), metavar="N", help="At most so many tokens of passages.")
 @click.option("--model", metavar="NAME", help="The model whose tokens are counted.")
 @click.option("--tokenizer", metavar="FILE", help="Its tokenizer.json, or the folder that holds it.")
+@rerank_by_default
+@reranking
 @batched
-def pack(question: str | None, batch: Path | None, budget: int | None, *, as_json: bool, **flags: Any) -> None:
+def pack(
+    question: str | None, batch: Path | None, budget: int | None, *, rerank: bool, as_json: bool, **flags: Any
+) -> None:
     """Show the prompt that would be sent, and what every token of the window went to."""
     _one_or_many(question, batch)
-    engine = _engine(settings(**flags))
+    engine = _engine(settings(**{**flags, **_unread(rerank=rerank)}))
     if batch:
         return _each(batch, lambda asked: engine.pack(asked, budget=budget).as_json())
     packed = engine.pack(_asked(question), budget=budget)
@@ -109,11 +129,13 @@ def pack(question: str | None, batch: Path | None, budget: int | None, *, as_jso
 @click.option("--window", type=click.IntRange(min=1), metavar="N", help="The model's window, in tokens.")
 @click.option("--reserve", type=click.IntRange(min=1), metavar="N", help="Tokens kept for the answer.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+@rerank_by_default
+@reranking
 @batched
-def ask(question: str | None, batch: Path | None, *, dry_run: bool, as_json: bool, **flags: Any) -> None:
+def ask(question: str | None, batch: Path | None, *, dry_run: bool, rerank: bool, as_json: bool, **flags: Any) -> None:
     """Answer a question, with the exact places that say so."""
     _one_or_many(question, batch)
-    engine = _engine(settings(**flags))
+    engine = _engine(settings(**{**flags, **_unread(rerank=rerank)}))
     if dry_run:
         if batch:
             return _each(batch, lambda asked: engine.pack(asked).as_json())
@@ -178,10 +200,8 @@ def _show_pack(packed: Pack) -> None:
         talk(f"{len(packed.left_out)} left out, the first: {plain(packed.left_out[0].reason)}")
 
 
-def _searcher(asked: Settings) -> Searcher:
-    from query.retrieve import searcher
-
-    return searcher(library_of(asked), asked.embedder)
+def _unread(*, rerank: bool) -> dict[str, str]:
+    return {} if rerank else {"reranker": NO_RERANKER}
 
 
 def _engine(asked: Settings) -> QueryEngine:

@@ -126,10 +126,8 @@ def _candidates(
     weights = searcher.lexical.rarity(question)
     wants_number = bool(_ASKS_NUMBER.search(question))
     found = []
-    for place, hit in enumerate(hits[:READ]):
-        passage = _passage_of(hit, pack)
-        if passage is None:
-            continue
+    places = [(place, hit, passage) for place, hit in enumerate(hits[:READ]) for passage in _passages_of(hit, pack)]
+    for place, hit, passage in places:
         document = documents[passage.document_id]
         for block, start, end in _units(document, max(passage.start, hit.chunk.start), min(passage.end, hit.chunk.end)):
             text, headings = document.text[start:end], " ".join((document.title, *block.where.heading))
@@ -144,12 +142,14 @@ def _candidates(
     return sorted(found, key=lambda candidate: -candidate.by_hand)[:EMBEDDED]
 
 
-def _passage_of(hit: Hit, pack: Pack) -> Passage | None:
-    """The passage of the pack that holds a hit, or the beginning of it."""
-    for passage in pack.passages:
-        if passage.document_id == hit.chunk.document_id and passage.start <= hit.chunk.start < passage.end:
-            return passage
-    return None
+def _passages_of(hit: Hit, pack: Pack) -> list[Passage]:
+    """The passages of the pack that hold a hit, or a part of it."""
+    chunk = hit.chunk
+    return [
+        passage
+        for passage in pack.passages
+        if passage.document_id == chunk.document_id and passage.start < chunk.end and chunk.start < passage.end
+    ]
 
 
 def _units(document: Document, start: int, end: int) -> Iterator[tuple[Block, int, int]]:

@@ -1,33 +1,27 @@
-"""Packs the best hits into a prompt that fits its window, and accounts for every token of it.
+"""Packs what is worth most of the hits into a prompt that fits its window, and accounts for every token of it.
 
 The running sums that choose are a guide; what is promised is counted on the messages as they will be sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Protocol
 
 from indexer.errors import PinciteError, WindowError
-from indexer.records import Hit, Ledger, LeftOut, Message, Pack, Passage
-from query.passages import Piece, Selection, trimmed
+from indexer.records import Hit, Ledger, LeftOut, Message, Pack, Part, Passage
+from query.choosing import Choice
+from query.passages import Layout, Stretch, Texts, Unit, runs_of, trimmed
 from query.templates import Template, load
 from query.tokens import TokenCounter, sendable
 
-# How often what was left out is tried again, once the exact count has shown room that the running sum had not.
-SECOND_LOOKS = 2
+# How often the choice goes on, once the exact count has shown room that the running sum had not.
+LOOKS = 6
+# Room that is worth a part of a sentence: this much of it is left, and so many tokens.
+WASTED, LEAST = 0.02, 8
 # Boundaries that are drawn to choose one of.
 DRAWS = 16
-
-
-class Texts(Protocol):
-    """Where the words of a document come from: the library."""
-
-    def text(self, document_id: int, start: int, end: int) -> str:
-        """The document's canonical text from `start` to `end`, in code points."""
-        ...
 
 
 def pack(
@@ -35,39 +29,98 @@ def pack(
     budget: int | None = None, history: Sequence[Message] = (), template: Template | None = None, model: str = "",
     boundary: str = "",
 ) -> Pack:  # fmt: skip
-    """The prompt for a question: as many of the hits, best first, as fit beside instructions, history and answer.
+    """The prompt for a question: what is worth most of the hits, as far as it fits beside instructions, history and answer.
 
     `window` and `reserve` (kept for the answer) are tokens of `counter`; `budget` caps the passages alone, headers and
-    fences included. Neighbouring chunks become one passage, repeated words go in once, and a first hit that is too long
-    is trimmed to whole sentences; `left_out` says why for every hit that is not inside a passage. Of a history that does
-    not fit the oldest turns are dropped. `boundary` fences the passages: a word drawn anew for each pack, in none of
-    them, so that no document can close its own fence.
+    fences included. Sentences and rows are chosen by their worth a token; neighbours become one passage, repeated words go in
+    once, and what is too long to fit whole is cut at the end of a sentence or word; `left_out` says why for every hit that is
+    not inside a passage. Of a history that does not fit the oldest turns are dropped. `boundary` fences the passages: a word
+    drawn anew for each pack, in none of them, so that no document can close its own fence.
 
     Raises PinciteError for an empty question, WindowError when instructions and question alone are over the window.
     """
-    question = sendable(question.strip())
-    if not question:
-        raise PinciteError("the question is empty.", 'Ask something: pincite ask "How many days of leave do I get?"')
-    if min(window, reserve, budget or 0) < 0:
-        raise PinciteError(
-            "A window, a reserve and a budget of tokens can't be negative.", "Give them as numbers from 0."
-        )
-    pieces = [
-        Piece(hit, texts.text(hit.chunk.document_id, hit.chunk.start, hit.chunk.end), rank)
-        for rank, hit in enumerate(hits)
-    ]
-    said = [question, *(message.content for message in history)]
-    said += [f"{piece.hit.document}\n{piece.hit.chunk.where}\n{piece.text}" for piece in pieces]
-    while True:
-        fence = boundary or _drawn(said, counter)
-        prompt = _Prompt(template or load(), counter, fence, question, tuple(history), window, reserve).fitted()
-        packed = _Packing(prompt, texts, pieces, budget).pack(model)
-        if not any(fence in passage.text for passage in packed.passages):
-            return packed
-        if boundary:
+    asked = _Asked(
+        question, hits, texts, counter, window, reserve, budget, tuple(history), template or load(), model, boundary
+    )
+    return asked.packed(runs_of(hits, texts))[0]
+
+
+def packs(
+    question: str, hits: Sequence[Hit], texts: Texts, counter: TokenCounter, *, window: int = 4096, reserve: int = 512,
+    budget: int | None = None, history: Sequence[Message] = (), template: Template | None = None, model: str = "",
+) -> Iterator[Pack]:  # fmt: skip
+    """As `pack`, round after round: each prompt holds what is worth most of what those before it left, until all is sent.
+
+    For what needs all of it: a summary, a list of every case.
+    """
+    asked = _Asked(
+        question, hits, texts, counter, window, reserve, budget, tuple(history), template or load(), model, ""
+    )
+    runs = runs_of(hits, texts)
+    while runs:
+        packed, sent = asked.packed(runs)
+        if not packed.passages:
+            return
+        yield packed
+        runs = _rest(runs, sent)
+
+
+def _rest(runs: Sequence[Sequence[Unit]], sent: Sequence[Unit]) -> list[list[Unit]]:
+    """What is left of runs: the units that were not sent, and the ends of those of which the beginning was."""
+    until = {(unit.document_id, unit.start): unit.end for unit in sent}
+    rest = []
+    for run in runs:
+        kept = []
+        for unit in run:
+            end = until.get((unit.document_id, unit.start), unit.start)
+            if end < unit.end and unit.text[end - unit.start :].strip():
+                kept.append(unit if end == unit.start else unit.after(end))
+        if kept:
+            rest.append(kept)
+    return rest
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a pack is asked for."""
+
+    question: str
+    hits: Sequence[Hit]
+    texts: Texts
+    counter: TokenCounter
+    window: int
+    reserve: int
+    budget: int | None
+    history: tuple[Message, ...]
+    template: Template
+    model: str
+    boundary: str
+
+    def packed(self, runs: Sequence[Sequence[Unit]]) -> tuple[Pack, list[Unit]]:
+        """The pack of these units, and those that are in it. Raises PinciteError, WindowError."""
+        question = sendable(self.question.strip())
+        if not question:
             raise PinciteError(
-                f"The boundary {boundary!r} stands in a passage.", "Leave it out: then one is drawn that does not."
+                "the question is empty.", 'Ask something: pincite ask "How many days of leave do I get?"'
             )
+        if min(self.window, self.reserve, self.budget or 0) < 0:
+            raise PinciteError(
+                "A window, a reserve and a budget of tokens can't be negative.", "Give them as numbers from 0."
+            )
+        said = [question, *(message.content for message in self.history)]
+        said += [f"{hit.document}\n{hit.chunk.where}" for hit in self.hits]
+        said += [unit.text for run in runs for unit in run]
+        while True:
+            fence = self.boundary or _drawn(said, self.counter)
+            prompt = _Prompt(self.template, self.counter, fence, question, self.history, self.window, self.reserve)
+            packing = _Packing(prompt.fitted(), self.texts, self.hits, runs, self.budget)
+            packed = packing.pack(self.model)
+            if not any(fence in passage.text for passage in packed.passages):
+                return packed, packing.units()
+            if self.boundary:
+                raise PinciteError(
+                    f"The boundary {fence!r} stands in a passage.", "Leave it out: then one is drawn that does not."
+                )
 
 
 def _drawn(said: Sequence[str], counter: TokenCounter) -> str:
@@ -141,95 +194,89 @@ def _without_oldest_turn(history: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 class _Packing:
-    """One pack under way: `chosen` are the pieces that go in, in the order of the hits."""
+    """One pack under way: what is chosen, and how it stands in the prompt."""
 
-    def __init__(self, prompt: _Prompt, texts: Texts, pieces: Sequence[Piece], budget: int | None) -> None:
-        self.prompt, self.texts, self.pieces = prompt, texts, pieces
+    def __init__(
+        self, prompt: _Prompt, texts: Texts, hits: Sequence[Hit], runs: Sequence[Sequence[Unit]], budget: int | None
+    ) -> None:
+        self.prompt, self.hits = prompt, hits
+        self.layout = Layout(texts, prompt.boundary)
+        self.choice = Choice(runs, prompt.counter.text, self._headers)
         self.base = prompt.tokens()
         free = prompt.window - prompt.reserve - self.base
         self.room = free if budget is None else min(free, budget)
-        self.selection = self._select([])
+        self.part: Unit | None = None
+        self.stretches: list[Stretch] = []
         self.used = 0
 
+    def units(self) -> list[Unit]:
+        """What is chosen."""
+        return self.choice.units() + ([self.part] if self.part else [])
+
     def pack(self, model: str) -> Pack:
-        """Choose, count on the whole prompt, give what was left out a second look; then write it all down."""
-        self._offer(self.pieces)
-        self._settle()
-        for _ in range(SECOND_LOOKS):
-            if not self._offer([piece for piece in self.pieces if not self.selection.holds(piece)]):
+        """Choose, count on the whole prompt, and go on with the room that is left; then write it all down."""
+        for _ in range(LOOKS):
+            if not self.choice.fill(self.room - self.used):
                 break
             self._settle()
+        self._top_up()
         return self._written(model)
 
-    def _select(self, chosen: Sequence[Piece]) -> Selection:
-        selection = Selection(self.texts.text, self._cost, self.prompt.boundary)
-        for piece in chosen:
-            selection.add(piece)
-        return selection
-
-    def _cost(self, text: str) -> int:
-        return self.prompt.counter.text(text)
-
-    def _offer(self, pieces: Sequence[Piece]) -> bool:
-        """Take each piece that brings new words and has room, best first. Returns whether any was taken."""
-        taken = False
-        for piece in pieces:
-            if self.selection.holds(piece) or self.selection.twin(piece) or not piece.text.strip():
-                continue
-            cost = self.selection.cost(piece)
-            if self.used + cost > self.room:
-                # The best hit is worth a part of it rather than nothing.
-                piece = replace(piece, text="") if self.selection.pieces else self._cut(piece, self.room)
-                if not piece.text:
-                    continue
-                cost = self._alone(piece)
-            self.used += cost
-            self.selection.add(piece)
-            taken = True
-        return taken
-
-    def _cut(self, piece: Piece, room: int) -> Piece:
-        """The longest beginning of a piece that has room as a passage of its own; empty text when none has."""
-        return replace(
-            piece, text=trimmed(piece.text, room, lambda text: self._alone(replace(piece, text=text)) <= room)
-        )
+    def _headers(self, unit: Unit) -> tuple[int, int]:
+        """About what a header costs: that of a document's first passage, and of another one from the same place."""
+        stretch = Stretch([unit], unit.start, unit.end, unit.text, unit.part.where)
+        full, short = self.layout.header(10, stretch, None), self.layout.header(10, stretch, stretch)
+        return self.prompt.counter.text(f"{full}\n"), self.prompt.counter.text(f"{short}\n")
 
     def _settle(self) -> None:
-        """Count the whole prompt, and drop the last pieces until it holds to the window and the budget."""
-        # What a second look let in stands where its rank belongs.
-        self.selection = self._select(sorted(self.selection.pieces, key=lambda piece: piece.rank))
+        """Count the whole prompt, and give back what was chosen last until it holds to the window and the budget."""
         while True:
-            self.used = self.prompt.tokens(self.selection.written()) - self.base if self.selection.pieces else 0
+            self._lay_out()
             over = self.used - self.room
             if over <= 0:
                 return
-            kept = list(self.selection.pieces)
-            while len(kept) > 1 and over > 0:
-                over -= self._cost(kept.pop().text)
-            if len(kept) == 1 and over > 0:
-                last = kept.pop()
-                shorter = self._cut(last, self._alone(last) - over)
-                kept = [shorter] if 0 < len(shorter.text) < len(last.text) else []
-            self.selection = self._select(kept)
+            while over > 0 and (move := self.choice.undo()) is not None:
+                over -= move.cost
 
-    def _alone(self, piece: Piece) -> int:
-        return self._select([]).cost(piece)
+    def _lay_out(self) -> None:
+        self.stretches = self.layout.stretches(self.units())
+        written = "".join(self.layout.blocks(self.stretches))
+        self.used = self.prompt.tokens(written) - self.base if written else 0
+
+    def _top_up(self) -> None:
+        """Put the beginning of one more unit into the room that would be wasted, if there is so much."""
+        free = self.room - self.used
+        if free < max(LEAST, WASTED * self.room):
+            return
+        for unit in self.choice.left()[:2]:
+            header = max(self._headers(unit)) if not self.stretches else min(self._headers(unit))
+            room = free - header
+            while room > 0:
+                text = trimmed(unit.text, room, lambda words, room=room: self.prompt.counter.text(" " + words) <= room)  # type: ignore[misc]
+                if not text:
+                    break
+                self.part = unit.cut(text)
+                self._lay_out()
+                if self.used <= self.room:
+                    return
+                room -= self.used - self.room
+            self.part = None
+            self._lay_out()
 
     def _written(self, model: str) -> Pack:
-        messages = self.prompt.messages(self.selection.written())
+        blocks = self.layout.blocks(self.stretches)
+        messages = self.prompt.messages("".join(blocks))
         prompt_tokens = self.prompt.counter.messages(messages)
         ledger = self.prompt.ledger(prompt_tokens)
-        passages = self._passages(ledger.passages)
         return Pack(
             question=self.prompt.question, model=model, window=self.prompt.window, reserve=self.prompt.reserve,
-            prompt_tokens=prompt_tokens, count=self.prompt.counter.count, messages=messages, passages=passages,
-            left_out=self._left_out(), ledger=ledger,
+            prompt_tokens=prompt_tokens, count=self.prompt.counter.count, messages=messages,
+            passages=self._passages(blocks, ledger.passages), left_out=self._left_out(), ledger=ledger,
         )  # fmt: skip
 
-    def _passages(self, total: int) -> tuple[Passage, ...]:
+    def _passages(self, blocks: Sequence[str], total: int) -> tuple[Passage, ...]:
         """The passages with their tokens, which add up to `total`: the last ones bear what the seams cost or save."""
-        stretches = self.selection.stretches
-        tokens = [self._cost(self.selection.block(number, stretch)) for number, stretch in enumerate(stretches, 1)]
+        tokens = [self.prompt.counter.text(block) for block in blocks]
         surplus = total - sum(tokens)
         for number in reversed(range(len(tokens))):
             settled = max(0, tokens[number] + surplus)
@@ -237,29 +284,59 @@ class _Packing:
             tokens[number] = settled
         return tuple(
             Passage(number, stretch.document, stretch.document_id, stretch.where, stretch.start, stretch.end, stretch.text, cost)
-            for number, (stretch, cost) in enumerate(zip(stretches, tokens, strict=True), 1)
+            for number, (stretch, cost) in enumerate(zip(self.stretches, tokens, strict=True), 1)
         )  # fmt: skip
 
     def _left_out(self) -> tuple[LeftOut, ...]:
-        """Each hit that is not wholly inside a passage: of a trimmed one, the part that was cut off."""
+        """Each hit that is not wholly inside the passages: from the first of its words that is not."""
+        spans: dict[int, list[tuple[int, int]]] = {}
+        for stretch in sorted(self.stretches, key=lambda stretch: stretch.start):
+            spans.setdefault(stretch.document_id, []).append((stretch.start, stretch.end))
+        twins = {
+            (unit.document_id, unit.start): twin
+            for run in self.choice.runs
+            for unit in run
+            if (twin := self.choice.twin(unit)) is not None
+        }
         left = []
-        kept = {piece.rank: piece for piece in self.selection.pieces}
-        for piece in self.pieces:
-            if self.selection.holds(piece):
+        for hit in self.hits:
+            chunk = hit.chunk
+            start = _first_outside(chunk.start, chunk.end, hit.text, spans.get(chunk.document_id, []))
+            if start is None:
                 continue
-            if piece.rank in kept:
-                start, reason = kept[piece.rank].end, f"cut off: the passage is trimmed to its {self.room} tokens"
-            else:
-                start, reason = piece.start, self._reason(piece)
-            left.append(LeftOut(piece.hit.document, piece.hit.chunk.where, start, piece.end, reason))
+            touched = any(first < chunk.end and last > chunk.start for first, last in spans.get(chunk.document_id, []))
+            reason = self._reason(hit, twins.get((chunk.document_id, start)), touched=touched)
+            left.append(LeftOut(hit.document, chunk.where, start, chunk.end, reason))
         return tuple(left)
 
-    def _reason(self, piece: Piece) -> str:
-        if not piece.text.strip():
+    def _reason(self, hit: Hit, twin: Unit | None, *, touched: bool) -> str:
+        if not hit.text.strip():
             return "no words in it"
-        twin = self.selection.twin(piece)
-        if twin is not None:
-            return f"same words as passage {self.selection.number(twin)} ({twin.document})"
+        for number, stretch in enumerate(self.stretches, 1):
+            if twin and stretch.document_id == twin.document_id and stretch.start <= twin.start < stretch.end:
+                return f"same words as passage {number} ({stretch.document})"
         free = self.room - self.used
+        if touched:
+            return f"in part: this was worth less than what stands there, {free} tokens free"
         # The running sum is a guide: what it would have let in, the exact count did not.
-        return f"no room: needs {max(self.selection.cost(piece), free + 1)} tokens, {free} free"
+        needs = self.prompt.counter.text(hit.text) + min(self._headers(_unit_of(hit)))
+        return f"no room: needs {max(needs, free + 1)} tokens, {free} free"
+
+
+def _unit_of(hit: Hit) -> Unit:
+    part = Part(hit.chunk.start, hit.chunk.end, hit.chunk.where)
+    return Unit(hit.document, hit.chunk.document_id, part, hit.text, 0)
+
+
+def _first_outside(start: int, end: int, text: str, spans: Sequence[tuple[int, int]]) -> int | None:
+    """Where the first word of a stretch is that no span holds; None when they hold all of it. Spans are in order."""
+    at = start
+    for first, last in [*spans, (end, end)]:
+        if first > at:
+            outside = text[at - start : min(first, end) - start]
+            if outside.strip():
+                return at + len(outside) - len(outside.lstrip())
+        at = max(at, last)
+        if at >= end:
+            break
+    return None if text.strip() else start

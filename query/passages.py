@@ -1,53 +1,74 @@
-"""Passages under construction: chunks that stand together become one stretch, fenced, headed and numbered."""
+"""Passages under construction: what can be sent alone, and the stretches that it makes in the prompt, headed and numbered."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from indexer.readers.assembly import one_line
-from indexer.records import Hit, Where, span_where
+from indexer.records import Hit, Part, Where, span_where
+from indexer.sentences import sentences
 
-# Chunks this far apart, with only white space between them, stand together.
+# What is this far apart, with only white space between, stands together.
 WIDEST_GAP = 64
 LONGEST_PLACE = 160
-# Stretches are found by the parts of their document that they reach into, of so many characters.
-PART = 4_096
 # No vocabulary in use has tokens so long but for runs of one sign: a beginning of more characters a token is not tried.
 CHARACTERS_A_TOKEN = 32
+# What a hit without parts is worth, by its rank from 0, and each of its sentences, by its place: the first ones go first.
+BY_RANK, BY_PLACE = 0.5, 0.95
 
 _SENTENCE = re.compile(r"[.!?](?=\s)|[。！？]|(?=\n)")
 _WORD = re.compile(r"(?=\s)")
 _JOINS = "\u200d\ufe0f"  # what glues emoji together
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A hit, the words of it that may go in (the chunk's own, or their beginning), and its rank from 0."""
+class Texts(Protocol):
+    """Where the words of a document come from: the library."""
 
-    hit: Hit
+    def text(self, document_id: int, start: int, end: int) -> str:
+        """The document's canonical text from `start` to `end`, in code points."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unit:
+    """A part of a hit with its words: a sentence, row or line that goes in whole or not at all. `rank` is its hit's, from 0."""
+
+    document: str
+    document_id: int
+    part: Part
     text: str
     rank: int
 
     @property
     def start(self) -> int:
-        """Where its text starts in the document."""
-        return self.hit.chunk.start
+        """Where it starts in the document."""
+        return self.part.start
 
     @property
     def end(self) -> int:
-        """Where its text ends in the document."""
-        return self.start + len(self.text)
+        """Where it ends in the document."""
+        return self.part.end
+
+    def cut(self, text: str) -> Unit:
+        """Its beginning alone."""
+        return replace(self, part=replace(self.part, end=self.start + len(text)), text=text)
+
+    def after(self, start: int) -> Unit:
+        """What of it comes after a place in its document."""
+        text = self.text[start - self.start :]
+        begins = start + len(text) - len(text.lstrip())
+        return replace(self, part=replace(self.part, start=begins), text=text.lstrip())
 
 
 @dataclass(slots=True, eq=False)
 class Stretch:
-    """Pieces of one document that stand together; `text` is the document's from `start` to `end`."""
+    """Units of one document that stand together; `text` is the document's from `start` to `end`."""
 
-    pieces: list[Piece]
+    units: list[Unit]
     start: int
     end: int
     text: str
@@ -56,12 +77,17 @@ class Stretch:
     @property
     def document(self) -> str:
         """The document's name."""
-        return self.pieces[0].hit.document
+        return self.units[0].document
 
     @property
     def document_id(self) -> int:
         """The document's id."""
-        return self.pieces[0].hit.chunk.document_id
+        return self.units[0].document_id
+
+    @property
+    def worth(self) -> tuple[float, int]:
+        """What orders stretches: the worth of the best unit, and where ranks alone tell, its rank."""
+        return max((unit.part.worth, -unit.rank) for unit in self.units)
 
 
 def normalised(text: str) -> str:
@@ -69,117 +95,111 @@ def normalised(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-class Selection:
-    """The pieces that go into a prompt, joined into stretches; the best piece of a stretch decides its place.
+def runs_of(hits: Sequence[Hit], texts: Texts) -> list[list[Unit]]:
+    """The units of hits, those of one paragraph in a run, in order of the text; each span once, with its best hit.
 
-    `text_of` gives the words of a document's span, `count` the tokens of a text.
+    A hit that does not know its parts is divided into its sentences.
+    """
+    seen: dict[int, set[tuple[int, int]]] = {}
+    runs = []
+    for rank, hit in enumerate(hits):
+        taken = seen.setdefault(hit.chunk.document_id, set())
+        run = []
+        for part in hit.parts or tuple(_parts(hit, rank, texts)):
+            if (part.start, part.end) in taken:
+                continue
+            taken.add((part.start, part.end))
+            words = texts.text(hit.chunk.document_id, part.start, part.end)
+            if words.strip():
+                run.append(Unit(hit.document, hit.chunk.document_id, part, words, rank))
+        if run:
+            runs.append(run)
+    return runs
+
+
+def _parts(hit: Hit, rank: int, texts: Texts) -> Iterator[Part]:
+    chunk = hit.chunk
+    text = texts.text(chunk.document_id, chunk.start, chunk.end)
+    for place, (start, end) in enumerate(sentences(text)):
+        worth = BY_RANK ** (rank + 1) * BY_PLACE**place * (end - start) / max(len(text), 1)
+        yield Part(chunk.start + start, chunk.start + end, chunk.where, worth)
+
+
+class Layout:
+    """How units stand in a prompt: joined where they touch, documents in the order of their best, each under its header.
+
+    A header names the document and the place; where they are those of the passage before it, it leaves them out.
     """
 
-    def __init__(self, text_of: Callable[[int, int, int], str], count: Callable[[str], int], boundary: str) -> None:
-        self.pieces: list[Piece] = []
-        self.stretches: list[Stretch] = []
-        self._text_of, self._count, self._boundary = text_of, count, boundary
-        self._near: defaultdict[tuple[int, int], list[Stretch]] = defaultdict(list)
-        self._words: dict[str, Piece] = {}
+    def __init__(self, texts: Texts, boundary: str) -> None:
+        self._texts, self._boundary = texts, boundary
 
-    def add(self, piece: Piece) -> None:
-        """Put a piece in: into the stretch that it touches, or as a stretch of its own."""
-        self.pieces.append(piece)
-        self._words.setdefault(normalised(piece.text), piece)
-        touched = self._touched(piece)
-        if not touched:
-            stretch = Stretch([piece], piece.start, piece.end, piece.text, piece.hit.chunk.where)
-            self.stretches.append(stretch)
-            self._place(stretch)
-            return
-        # Of two that become one, the better one's place: stretches are in order of their best pieces.
-        first = min(touched, key=self.stretches.index)
-        for stretch in touched:
-            self._displace(stretch)
-            if stretch is not first:
-                first.pieces += stretch.pieces
-                self.stretches.remove(stretch)
-        first.pieces.append(piece)
-        first.start, first.end = min(p.start for p in first.pieces), max(p.end for p in first.pieces)
-        first.text = self._text_of(first.document_id, first.start, first.end)
-        first.where = joined_where(first.pieces)
-        self._place(first)
+    def stretches(self, units: Iterable[Unit]) -> list[Stretch]:
+        """The stretches that these units make, in the order of the prompt."""
+        documents: dict[int, list[Unit]] = {}
+        for unit in units:
+            documents.setdefault(unit.document_id, []).append(unit)
+        made = [self._joined(sorted(own, key=lambda unit: (unit.start, unit.end))) for own in documents.values()]
+        for stretches in made:
+            stretches.sort(key=lambda stretch: stretch.worth, reverse=True)
+        made.sort(key=lambda stretches: stretches[0].worth, reverse=True)
+        return [stretch for stretches in made for stretch in stretches]
 
-    def cost(self, piece: Piece) -> int:
-        """About what a piece would add: header, fence and words, or its words alone where it continues a stretch."""
-        touched = self._touched(piece)
-        if touched:
-            return self._count("\n\n" + piece.text)
-        stretch = Stretch([piece], piece.start, piece.end, piece.text, piece.hit.chunk.where)
-        return self._count(self.block(len(self.stretches) + 1, stretch))
+    def _joined(self, units: Sequence[Unit]) -> list[Stretch]:
+        found: list[Stretch] = []
+        for unit in units:
+            last = found[-1] if found else None
+            if last is None or not self._touch(last, unit):
+                found.append(Stretch([unit], unit.start, unit.end, unit.text, unit.part.where))
+                continue
+            last.units.append(unit)
+            last.end = max(last.end, unit.end)
+            last.where = joined_where(one.part.where for one in last.units)
+        for stretch in found:
+            if len(stretch.units) > 1:
+                stretch.text = self._texts.text(stretch.document_id, stretch.start, stretch.end)
+        return found
 
-    def holds(self, piece: Piece) -> bool:
-        """Whether the piece's span is inside a stretch."""
-        beside = self._beside(piece.hit.chunk.document_id, piece.start, piece.start)
-        return any(stretch.start <= piece.start and piece.end <= stretch.end for stretch in beside)
-
-    def twin(self, piece: Piece) -> Stretch | None:
-        """The stretch that has these very words already, from another place."""
-        same = self._words.get(normalised(piece.text))
-        if same is None:
-            return None
-        return next(stretch for stretch in self.stretches if any(p is same for p in stretch.pieces))
-
-    def number(self, stretch: Stretch) -> int:
-        """The number of a stretch in the prompt, from 1."""
-        return self.stretches.index(stretch) + 1
-
-    def block(self, number: int, stretch: Stretch) -> str:
-        """A stretch as it stands in the prompt: the next boundary, or the template's, closes it."""
-        place = one_line(str(stretch.where))
-        place = place if len(place) <= LONGEST_PLACE else place[: LONGEST_PLACE - 1] + "…"
-        header = ", ".join(part for part in (one_line(stretch.document), place) if part)
-        return f"=== {self._boundary} [{number}] {header}\n{stretch.text}\n"
-
-    def written(self) -> str:
-        """All stretches as they stand in the prompt."""
-        return "".join(self.block(number, stretch) for number, stretch in enumerate(self.stretches, 1))
-
-    def _parts(self, document_id: int, start: int, end: int) -> list[tuple[int, int]]:
-        first, last = max(0, start - WIDEST_GAP) // PART, (end + WIDEST_GAP) // PART
-        return [(document_id, part) for part in range(first, last + 1)]
-
-    def _place(self, stretch: Stretch) -> None:
-        for part in self._parts(stretch.document_id, stretch.start, stretch.end):
-            self._near[part].append(stretch)
-
-    def _displace(self, stretch: Stretch) -> None:
-        for part in self._parts(stretch.document_id, stretch.start, stretch.end):
-            self._near[part].remove(stretch)
-
-    def _beside(self, document_id: int, start: int, end: int) -> list[Stretch]:
-        """The stretches that may reach to a span, each once."""
-        parts = self._parts(document_id, start, end)
-        return list(dict.fromkeys(stretch for part in parts if part in self._near for stretch in self._near[part]))
-
-    def _touched(self, piece: Piece) -> list[Stretch]:
-        beside = self._beside(piece.hit.chunk.document_id, piece.start, piece.end)
-        return [stretch for stretch in beside if self._touch(stretch, piece)]
-
-    def _touch(self, stretch: Stretch, piece: Piece) -> bool:
+    def _touch(self, stretch: Stretch, unit: Unit) -> bool:
         """Whether they overlap or only white space is between them, on one page, slide or sheet."""
-        left, right = min(stretch.end, piece.end), max(stretch.start, piece.start)
-        if right - left > WIDEST_GAP:
+        if unit.start - stretch.end > WIDEST_GAP:
             return False
-        one, other = stretch.where, piece.hit.chunk.where
+        one, other = stretch.where, unit.part.where
         if (one.page, one.slide, one.sheet) != (other.page, other.slide, other.sheet):
             return False
         # A document without pages has only its headings to point at: what shares none stays apart.
-        if not str(joined_where([*stretch.pieces, piece])) and (str(one) or str(other)):
+        if not str(joined_where([one, other])) and (str(one) or str(other)):
             return False
-        return right <= left or not self._text_of(stretch.document_id, left, right).strip()
+        between = self._texts.text(unit.document_id, stretch.end, unit.start) if unit.start > stretch.end else ""
+        return not between.strip()
+
+    def blocks(self, stretches: Sequence[Stretch]) -> list[str]:
+        """Each stretch as it stands in the prompt: the next boundary, or the template's, closes it."""
+        made, before = [], None
+        for number, stretch in enumerate(stretches, 1):
+            made.append(f"{self.header(number, stretch, before)}{stretch.text}\n")
+            before = stretch
+        return made
+
+    def header(self, number: int, stretch: Stretch, before: Stretch | None) -> str:
+        """The line over a stretch."""
+        named = before is None or before.document_id != stretch.document_id
+        place = _place(stretch.where)
+        told = [one_line(stretch.document)] if named else []
+        if place and (named or before is None or place != _place(before.where)):
+            told.append(place)
+        return f"=== {self._boundary} [{number}]{' ' if told else ''}{', '.join(told)}\n"
 
 
-def joined_where(pieces: Iterable[Piece]) -> Where:
-    """The place of pieces that stand together: rows from the first one's first to the last one's last."""
+def _place(where: Where) -> str:
+    place = one_line(str(where))
+    return place if len(place) <= LONGEST_PLACE else place[: LONGEST_PLACE - 1] + "…"
+
+
+def joined_where(places: Iterable[Where]) -> Where:
+    """The place of what stands together, in order: rows from the first one's first to the last one's last."""
     touched = []
-    for piece in sorted(pieces, key=lambda piece: (piece.start, piece.end)):
-        where = piece.hit.chunk.where
+    for where in places:
         touched.append(where)
         if where.last_row is not None:
             touched.append(replace(where, row=where.last_row))
@@ -193,10 +213,10 @@ def trimmed(text: str, room: int, fits: Callable[[str], bool]) -> str:
     bounds the search.
     """
     text = text[: max(0, room) * CHARACTERS_A_TOKEN]
-    sentences = [match.end() for match in _SENTENCE.finditer(text)]
+    ends_of_sentences = [match.end() for match in _SENTENCE.finditer(text)]
     words = [match.end() for match in _WORD.finditer(text)]
     characters = [end for end in range(1, len(text) + 1) if end == len(text) or not _glued(text, end)]
-    longest = [_longest(text, ends, fits) for ends in (sentences, words, characters)]
+    longest = [_longest(text, ends, fits) for ends in (ends_of_sentences, words, characters)]
     return next((part for part in longest if 2 * len(part) >= len(longest[-1])), "")
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -91,16 +91,20 @@ def folder(name: str, cache: Path) -> Path:
     place = cache / "embedders" / _key(name)
     if (place / "meta.json").is_file():
         return place
+    return made(
+        place, lambda making: _compile_bundled(making) if name == BUNDLED_EMBEDDER else _compile_any(name, making)
+    )
+
+
+def made(place: Path, compile_into: Callable[[Path], None]) -> Path:
+    """Make a compiled folder by a function that fills one beside it. Raises EmbedderError when it can't be written."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
     except OSError as error:
         raise _unwritable(place.parent, error) from error
     try:
-        if name == BUNDLED_EMBEDDER:
-            _compile_bundled(making)
-        else:
-            _compile_any(name, making)
+        compile_into(making)
         # Someone else may have finished the same work meanwhile: theirs is as good as ours.
         if not (place / "meta.json").is_file():
             shutil.rmtree(place, ignore_errors=True)
@@ -146,7 +150,7 @@ def runtime(place: Path, *, hint: str) -> Any:
         raise _damaged(place) from error
 
 
-def _save(model: Any, making: Path) -> None:
+def save(model: Any, making: Path) -> None:
     """Write `model.xml` and `model.bin`: half precision on disk; the arithmetic stays in what the processor does best."""
     from indexer.models.silent_openvino import openvino
 
@@ -168,7 +172,7 @@ def _damaged(place: Path) -> EmbedderError:
 
 def _key(name: str) -> str:
     """A name for the compiled folder that changes when the model's files do (names, sizes, times of change)."""
-    home = _bundled_folder() if name == BUNDLED_EMBEDDER else Path(name).expanduser()
+    home = bundled_folder() if name == BUNDLED_EMBEDDER else Path(name).expanduser()
     stamps = [name, str(FORMAT)]
     if home.is_dir():
         files = sorted(path for path in home.rglob("*") if path.is_file())
@@ -177,7 +181,8 @@ def _key(name: str) -> str:
     return f"{home.name if home.is_dir() and name != BUNDLED_EMBEDDER else name.replace('/', '--')}-{digest}"
 
 
-def _bundled_folder() -> Path:
+def bundled_folder() -> Path:
+    """Where the files of the bundled model are."""
     # The package's own __init__ does nothing but tell this; finding it does not run it.
     from importlib.util import find_spec
 
@@ -192,9 +197,9 @@ def _compile_bundled(making: Path) -> None:
     """Compile the bundled model from its weights alone, and check it against reference vectors that ship with Pincite."""
     from indexer.models.bert import sentence_encoder
 
-    home = _bundled_folder()
+    home = bundled_folder()
     weights, config = bundled_weights()
-    _save(sentence_encoder(weights, config), making)
+    save(sentence_encoder(weights, config), making)
     shutil.copyfile(home / "tokenizer.json", making / "tokenizer.json")
     window = int(json.loads((home / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"])
     fingerprint = hashlib.sha256((home / "model.safetensors").read_bytes()).hexdigest()
@@ -206,7 +211,7 @@ def bundled_weights() -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, Any
     """The bundled model's weights by Hugging Face's names, and its config.json."""
     from safetensors.numpy import load_file
 
-    home = _bundled_folder()
+    home = bundled_folder()
     return load_file(home / "model.safetensors"), json.loads((home / "config.json").read_text(encoding="utf-8"))
 
 
@@ -220,7 +225,7 @@ def _compile_any(name: str, making: Path) -> None:
     """Compile any sentence-transformers model by tracing it, and check it against the model itself."""
     reference = reference_model(name)
     reference.tokenizer.backend_tokenizer.save(str(making / "tokenizer.json"))
-    _save(_traced(reference), making)
+    save(_traced(reference), making)
     prompts = reference.prompts
     meta = Meta(
         name=name,
@@ -241,7 +246,7 @@ def reference_model(name: str, device: str = "cpu") -> Any:
     """
     from sentence_transformers import SentenceTransformer
 
-    place = _bundled_folder() if name == BUNDLED_EMBEDDER else Path(name).expanduser()
+    place = bundled_folder() if name == BUNDLED_EMBEDDER else Path(name).expanduser()
     try:
         return SentenceTransformer(str(place) if place.is_dir() else name, device=device)
     except (OSError, ValueError, RuntimeError, KeyError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from tokenizer_files import CHATML, byte_level, unigram, wordpiece
 
 from indexer.errors import PinciteError, WindowError
-from indexer.records import Chunk, Hit, Ledger, LeftOut, Message, Pack, Where
-from query.packing import pack
+from indexer.records import Chunk, Hit, Ledger, LeftOut, Message, Pack, Part, Where
+from indexer.sentences import sentences as split
+from query.packing import pack, packs
 from query.passages import normalised, trimmed
 from query.templates import load, parse
 from query.tokens import TokenCounter, counter
@@ -67,16 +69,19 @@ def assert_sound(packed: Pack, hits: list[Hit], texts: Shelf, counted: TokenCoun
     if budget is not None:
         assert packed.ledger.passages <= budget
     assert [passage.number for passage in packed.passages] == list(range(1, len(packed.passages) + 1))
-    at = 0
+    at, named = 0, ""
     for passage in packed.passages:
         assert passage.text == texts.text(passage.document_id, passage.start, passage.end)
         assert passage.text.strip()
-        at = packed.messages[-1].content.index(f"[{passage.number}] {passage.document}", at)
+        # A passage of the document before it need not name it again.
+        told = f"[{passage.number}]" if passage.document == named else f"[{passage.number}] {passage.document}"
+        at, named = packed.messages[-1].content.index(told, at), passage.document
         at = packed.messages[-1].content.index(passage.text, at)
     for hit in hits:
-        inside = any(
-            p.document_id == hit.chunk.document_id and p.start <= hit.chunk.start and hit.chunk.end <= p.end
-            for p in packed.passages
+        sent = [(p.start, p.end) for p in packed.passages if p.document_id == hit.chunk.document_id]
+        inside = hit.text.strip() and all(
+            character.isspace() or any(start <= at < end for start, end in sent)
+            for at, character in enumerate(hit.text, hit.chunk.start)
         )
         told = [
             out for out in packed.left_out if (out.document, out.end) == (hit.document, hit.chunk.end) and out.reason
@@ -98,7 +103,7 @@ def test_a_pack_as_a_whole():
     first = (
         "=== lomitera [1] a.pdf, page 1\nSick leave is paid for 30 days a year. A certificate is due on day three.\n"
     )
-    second = "=== lomitera [2] a.pdf, page 1\nEmployees carry over 5 days to March. After that they lapse.\n"
+    second = "=== lomitera [2]\nEmployees carry over 5 days to March. After that they lapse.\n"
     assert packed.messages[1].content == f"{first}{second}=== lomitera\n\nQuestion: How long is sick leave?"
     assert packed.messages == load().render(
         {"passages": first + second, "boundary": "lomitera", "question": "How long is sick leave?"}
@@ -174,15 +179,54 @@ def test_the_same_words_go_in_once():
 
 
 def test_what_has_no_room_is_told_and_a_smaller_one_goes_in():
-    shelf = Shelf("Short and sweet.", "A long tale. " * 60, "Also short.")
-    hits = [shelf.hit(1, 0, 16), shelf.hit(2, 0, 779), shelf.hit(3, 0, 11)]
-    packed = pack("?", hits, shelf, counter(), budget=60, boundary="lomitera")
+    shelf = Shelf("Short and sweet.", "A long tale " * 60, "Also short.")
+    hits = [shelf.hit(1, 0, 16), shelf.hit(2, 0, 719), shelf.hit(3, 0, 11)]
+    packed = pack("?", hits, shelf, counter(), budget=44, boundary="lomitera")
     assert spans(packed) == [("a.pdf", 0, 16), ("c.pdf", 0, 11)]
-    needs = counter().text(f"=== lomitera [3] b.pdf, page 1\n{shelf.documents[1][:779]}\n")
-    assert [out.reason for out in packed.left_out] == [
-        f"no room: needs {needs} tokens, {60 - packed.ledger.passages} free"
+    (out,) = packed.left_out
+    assert re.fullmatch(rf"no room: needs 1[89]\d tokens, {44 - packed.ledger.passages} free", out.reason), out
+    assert_sound(packed, hits, shelf, counter(), 44)
+
+
+def test_a_sentence_without_a_stop_is_cut_at_a_word_when_it_is_all_there_is():
+    shelf = Shelf("A long tale " * 200)
+    packed = pack("?", [shelf.hit(1, 0, 2399)], shelf, counter(), budget=60)
+    (passage,), (out,) = packed.passages, packed.left_out
+    assert re.fullmatch(r"(A long tale )*A( long( tale)?)?", passage.text) and 55 < passage.tokens <= 60
+    assert out.start in (passage.end, passage.end + 1) and out.reason.startswith("in part")
+
+
+def test_sentences_of_most_worth_are_chosen_and_joined():
+    text = "Nobody knows why that is so, and nobody has asked. Sick leave is 30 days. It is paid. The office has a garden with trees and a pond. A note is due on day three."
+    spans_ = [(m.start(), m.end()) for m in re.finditer(r"[^.]+\.", text)]
+    worths = [0.0001, 0.5, 0.1, 0.0001, 0.3]
+    shelf = Shelf(text)
+    parts = tuple(Part(a + (a > 0), b, Where(page=1), w) for (a, b), w in zip(spans_, worths, strict=True))
+    hit = replace(shelf.hit(1, 0, len(text)), parts=parts)
+    packed = pack("?", [hit], shelf, counter(), budget=44, boundary="lomitera")
+    assert [passage.text for passage in packed.passages] == [
+        "Sick leave is 30 days. It is paid.", "A note is due on day three.",
+    ]  # fmt: skip
+    (out,) = packed.left_out
+    assert (out.start, out.end) == (0, len(text)) and out.reason.startswith("in part")
+    assert_sound(packed, [hit], shelf, counter(), 44)
+
+
+def test_rounds_send_everything_once():
+    shelf = Shelf(*(sentences(seed, 40) for seed in range(3)))
+    hits = [
+        shelf.hit(d, m.start(), m.end()) for d in range(1, 4) for m in re.finditer(r"[^\n]+", shelf.documents[d - 1])
     ]
-    assert_sound(packed, hits, shelf, counter(), 60)
+    rounds = list(packs("Summarise.", hits, shelf, counter(), window=768, reserve=128))
+    assert len(rounds) > 3
+    assert all(packed.prompt_tokens + 128 <= 768 and packed.ledger.window == 768 for packed in rounds)
+    sent: dict[int, list[int]] = {}
+    for passage in (passage for packed in rounds for passage in packed.passages):
+        sent.setdefault(passage.document_id, []).extend(range(passage.start, passage.end))
+    for number, text in enumerate(shelf.documents, 1):
+        assert len(sent[number]) == len(set(sent[number])), "something was sent twice"
+        missing = "".join(c for at, c in enumerate(text) if at not in set(sent[number]))
+        assert not missing.strip(), missing[:200]
 
 
 def test_a_first_hit_that_is_too_long_is_trimmed_to_sentences():
@@ -191,8 +235,8 @@ def test_a_first_hit_that_is_too_long_is_trimmed_to_sentences():
     packed = pack("?", [shelf.hit(1, 0, len(text))], shelf, counter(), budget=200)
     (passage,), (out,) = packed.passages, packed.left_out
     assert re.fullmatch(r"Rule number 1 .*Rule number \d+ has some words in it\.", passage.text)
-    assert (passage.start, out.start, out.end) == (0, passage.end, len(text))
-    assert out.reason == "cut off: the passage is trimmed to its 200 tokens"
+    assert (passage.start, out.start, out.end) == (0, passage.end + 1, len(text))
+    assert out.reason.startswith("in part: this was worth less than what stands there, ")
     assert 180 < passage.tokens <= 200
     assert_sound(packed, [shelf.hit(1, 0, len(text))], shelf, counter(), 200)
 
@@ -382,7 +426,10 @@ def hold_the_promises(found, name, question, window, reserve, budget, history):
     twins = [out for out in packed.left_out if out.reason.startswith("same words")]
     sent = {normalised(passage.text) for passage in packed.passages}
     for out in twins:
-        text = normalised(texts.text("abcdefgh".index(out.document[0]) + 1, out.start, out.end))
+        left = texts.text("abcdefgh".index(out.document[0]) + 1, out.start, out.end)
+        # What is left out from there on begins with a sentence that stands elsewhere.
+        start, end = split(left)[0]
+        text = normalised(left[start:end])
         assert any(text in passage for passage in sent), f"{text!r} was not sent"
 
 

@@ -1,0 +1,194 @@
+"""The reader: does a passage answer a question, and with which words? A small model made for Pincite, read by OpenVINO.
+
+MiniLM (6 layers, 384 wide) reads the question and, as a second segment, `title: passage`. Two linear heads: `has` on the first
+token (a logit: the passage answers the question) and `span` on each token (logits of the answer's first and last token), as
+in Devlin et al. 2018, "BERT", section 4.2. Its token embeddings are those of the bundled embedder. Where its weights come
+from, and under which licences: query/weights/README.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from indexer.config import BUNDLED_READER
+from indexer.errors import EmbedderError
+from indexer.models import compiled
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float32]
+
+WEIGHTS = Path(__file__).parent / "weights" / "reader.safetensors"
+NAME = "pincite-reader-0"
+# Tokens of question, title and passage together, special ones included: what it was trained on.
+WINDOW = 192
+# Pairs that are read at once: sorted by length, so that little of a batch is padding.
+BATCH = 8
+# The compiled form may differ from the weights' own arithmetic by rounding to 16 bits (logits of -8 … 8), not by more.
+FARTHEST = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the reader makes of a passage: `has` is the logit of its having the answer; `starts` and `ends` are where tokens
+    start and end in the passage's text, with the chance of each to be the answer's first, or last.
+    """
+
+    has: float
+    starts: tuple[tuple[int, float], ...]
+    ends: tuple[tuple[int, float], ...]
+
+    def share(self, start: int, end: int) -> float:
+        """The chance that the answer, if the passage has it, stands in `text[start:end]`: the mean of where it starts and ends."""
+        begins = sum(chance for at, chance in self.starts if start <= at < end)
+        stops = sum(chance for at, chance in self.ends if start < at <= end)
+        return (begins + stops) / 2
+
+
+class Reader:
+    """The reader, compiled. Not for use from several threads at once."""
+
+    def __init__(self, place: Path) -> None:
+        _, self._tokenizer = compiled.load(place)
+        self._tokenizer.enable_truncation(WINDOW, strategy="only_second")
+        self._model = compiled.runtime(place, hint="LATENCY")
+
+    def __repr__(self) -> str:
+        return f"Reader({NAME!r})"
+
+    def read(self, question: str, passages: Sequence[tuple[str, str]]) -> list[Reading]:
+        """What it makes of passages, given as (title, text), in their order. A passage over the window is read as far as it goes."""
+        # A question that leaves no room for a passage is cut itself: nobody asks so much at once.
+        asked = question[:1000]
+        heads = [f"{title}: " if title else "" for title, _ in passages]
+        pairs = [(asked, head + text) for head, (_, text) in zip(heads, passages, strict=True)]
+        read = self._tokenizer.encode_batch(pairs) if pairs else []
+        found: list[Reading | None] = [None] * len(read)
+        order = sorted(range(len(read)), key=lambda row: len(read[row].ids))
+        for at in range(0, len(order), BATCH):
+            rows = order[at : at + BATCH]
+            has, spans = self._logits([read[row] for row in rows])
+            for place, row in enumerate(rows):
+                found[row] = _reading(read[row], len(heads[row]), float(has[place]), spans[place])
+        return [reading for reading in found if reading is not None]
+
+    def _logits(self, read: Sequence[Any]) -> tuple[Floats, Floats]:
+        tokens, mask = compiled.padded([one.ids for one in read])
+        types, _ = compiled.padded([one.type_ids for one in read])
+        result = self._model([tokens, mask, types])
+        return np.array(result[0], np.float32), np.array(result[1], np.float32)
+
+
+def _reading(read: Any, head: int, has: float, logits: Floats) -> Reading:
+    offsets = np.array(read.offsets, np.int64).reshape(-1, 2) - head
+    own = (np.array(read.type_ids) == 1) & (offsets[:, 1] > offsets[:, 0]) & (offsets[:, 0] >= 0)
+    if not own.any():
+        return Reading(has, (), ())
+    logits, offsets = logits[: len(own)][own], offsets[own]
+    chances = np.exp(logits - logits.max(axis=0))
+    chances /= chances.sum(axis=0)
+    starts, ends = (tuple(zip(offsets[:, side].tolist(), chances[:, side].tolist(), strict=True)) for side in (0, 1))
+    return Reading(has, starts, ends)
+
+
+class CrossReader:
+    """A sentence-transformers CrossEncoder in the reader's place: it ranks, and knows no words."""
+
+    def __init__(self, name: str) -> None:
+        from sentence_transformers import CrossEncoder
+
+        place = Path(name).expanduser()
+        self.name = name
+        try:
+            self._model = CrossEncoder(str(place) if place.is_dir() else name, device="cpu")
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+            hint = "Name a folder with a sentence-transformers CrossEncoder, or go without: --no-rerank."
+            raise EmbedderError(f"the re-ranker {name} can't be loaded: {reason}.", hint) from error
+
+    def __repr__(self) -> str:
+        return f"CrossReader({self.name!r})"
+
+    def read(self, question: str, passages: Sequence[tuple[str, str]]) -> list[Reading]:
+        """What it makes of passages, given as (title, text), in their order: logits, and no words."""
+        if not passages:
+            return []
+        pairs = [(question, f"{title}: {text}" if title else text) for title, text in passages]
+        scores = np.array(self._model.predict(pairs, show_progress_bar=False), np.float64).reshape(len(pairs), -1)[
+            :, -1
+        ]
+        # Models of one label give chances, 0 … 1, by a sigmoid: undone, so that they weigh as the reader's logits do.
+        if scores.min() >= 0 and scores.max() <= 1:
+            kept = np.clip(scores, 1e-4, 1 - 1e-4)
+            scores = np.log(kept / (1 - kept))
+        return [Reading(float(score), (), ()) for score in scores]
+
+
+def open_reader(name: str, cache: Path) -> Reader | CrossReader:
+    """The reader that ships with Pincite, compiled now if it isn't yet, or a CrossEncoder by name or folder.
+
+    Raises EmbedderError when it can't be had.
+    """
+    return Reader(_folder(cache)) if name == BUNDLED_READER else CrossReader(name)
+
+
+def _folder(cache: Path) -> Path:
+    stamp = f"{compiled.FORMAT}:{WEIGHTS.stat().st_size}:{WEIGHTS.stat().st_mtime_ns}"
+    place = cache / "readers" / f"{NAME}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}"
+    if (place / "meta.json").is_file():
+        return place
+    return compiled.made(place, _compile)
+
+
+def _compile(making: Path) -> None:
+    """Write the compiled folder, and hold it against the weights' own arithmetic on one question."""
+    weights, config = _weights()
+    compiled.save(_graph(weights, config), making)
+    shutil.copyfile(compiled.bundled_folder() / "tokenizer.json", making / "tokenizer.json")
+    meta = compiled.Meta(NAME, hashlib.sha256(WEIGHTS.read_bytes()).hexdigest(), int(config["hidden_size"]), WINDOW)
+    (making / "meta.json").write_text(json.dumps(asdict(meta)), encoding="utf-8")
+    found = [reading.has for reading in Reader(making).read(QUESTION, PASSAGES)]
+    if max(abs(one - other) for one, other in zip(found, EXPECTED, strict=True)) > FARTHEST:
+        raise EmbedderError(
+            f"the compiled form of {NAME} disagrees with the model itself ({found}).",
+            "Please report it, with the name of your processor.",
+        )
+
+
+def _weights() -> tuple[dict[str, Floats], dict[str, Any]]:
+    from safetensors.numpy import load_file
+
+    base, config = compiled.bundled_weights()
+    own = {name.removeprefix("body."): tensor.astype(np.float32) for name, tensor in load_file(WEIGHTS).items()}
+    return {name: tensor for name, tensor in base.items() if name.startswith("embeddings.")} | own, config
+
+
+def _graph(weights: dict[str, Floats], config: dict[str, Any]) -> Any:
+    from indexer.models.bert import encoder, plain
+    from indexer.models.silent_openvino import Model, ops
+
+    parameters, hidden = encoder(weights, config, segments=True)
+    linear = plain(weights)
+    first = ops.gather(hidden, ops.constant(0, np.int64), ops.constant(1, np.int64))
+    has = ops.squeeze(linear("has", first), ops.constant([1], np.int64))
+    return Model([ops.result(has), ops.result(linear("span", hidden))], parameters, "reader")
+
+
+# What the weights give in fp32 by torch, for the check when they are compiled.
+QUESTION = "How many days of paid leave does a new employee get?"
+PASSAGES = (
+    ("Handbook", "Full-time employees get 25 days of paid leave a year."),
+    ("Handbook", "The pump of the northern station was renewed in 1998."),
+    ("", "Sick pay runs for six weeks. A doctor's note is due from the third day on."),
+    ("Handbook: Leave", "Employees who work part time get paid leave in proportion. " * 6 + "New ones get ten days."),
+)
+EXPECTED = (3.4193, -4.6978, 1.8815, 2.1543)
