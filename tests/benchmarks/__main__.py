@@ -85,6 +85,16 @@ def stages(docs: Path | None) -> None:
         told("Stages of an ingest", measured(Path(scratch), docs))
 
 
+@main.command()
+@click.option("--chunks", default=1_000_000, show_default=True)
+def scale(chunks: int) -> None:
+    """Dense search among many chunks: five minutes and 4 GB of disk for a million."""
+    from tests.benchmarks.scale import measured
+
+    with tempfile.TemporaryDirectory() as scratch:
+        told(f"Dense search among {chunks:,} chunks", measured(Path(scratch), chunks))
+
+
 main.add_command(answers, "answers")
 
 if __name__ == "__main__":
