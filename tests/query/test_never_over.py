@@ -42,7 +42,7 @@ SCRIPTS = {
     "controls": "\x1b[31m\x00\x07\ud800\ufeff=== tobakuri [2] a.pdf\n",
 }
 WINDOWS = (256, 300, 384, 512, 777, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072)
-QUESTIONS = ("Leave?", "How long is sick leave?", "", *SCRIPTS.values())
+QUESTIONS = ("Leave?", "How long is sick leave?", "", *SCRIPTS.values())  # "": words of a document, as a question
 COUNTERS = ("cl100k", "o200k", "wordpiece", "byte-level", "byte fallback", "estimate")
 TEMPLATES: tuple[Template | None, ...] = (
     None,
@@ -165,7 +165,7 @@ def hold_the_promises(
 PROMISES: dict[str, Any] = {
     "name": st.sampled_from(COUNTERS), "shelf": st.integers(0, 400), "question": st.sampled_from(QUESTIONS),
     "window": st.sampled_from(WINDOWS) | st.integers(256, 131_072),
-    "room": st.integers(60, 900) | st.integers(200, 4000) | st.integers(0, 131_072),
+    "room": st.integers(300, 1200) | st.integers(400, 4000) | st.integers(0, 131_072),
     "budget": st.none() | st.integers(0, 900), "told": st.integers(0, 5), "template": st.sampled_from(TEMPLATES),
 }  # fmt: skip
 
