@@ -41,11 +41,15 @@ class WindowError(PinciteError):
 class ModelError(PinciteError):
     """A language model that could not be reached or did not answer.
 
-    `overflow` is true when the server refused the prompt because it was too long for it; `retryable` when the same call
-    may succeed later.
+    `overflow` is true when the server refused the prompt because it was too long for it: `window` is then the most that
+    it takes, and `prompt` what it counted, in tokens, where it told. `retryable` is true when the same call may succeed
+    later.
     """
 
-    def __init__(self, message: str, hint: str = "", *, overflow: bool = False, retryable: bool = False) -> None:
+    def __init__(
+        self, message: str, hint: str = "", *, overflow: bool = False, retryable: bool = False,
+        window: int | None = None, prompt: int | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(message, hint)
-        self.overflow = overflow
-        self.retryable = retryable
+        self.overflow, self.retryable = overflow, retryable
+        self.window, self.prompt = window, prompt

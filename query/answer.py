@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from indexer.config import NO_RERANKER, cache_folder
 from indexer.embedding import embedder_of
-from indexer.errors import LibraryError
+from indexer.errors import LibraryError, ModelError, WindowError
 from indexer.records import Answer, Citation, Document, Hits, Pack, Passage, Where
 from query import packing
 from query.reranking import READ, reranked
@@ -19,7 +19,7 @@ from query.tokens import counter
 if TYPE_CHECKING:
     from indexer.config import Settings
     from indexer.library import Library
-    from query.llm import Model
+    from query.llm import Model, Reply
     from query.reader import CrossReader, Reader, Reading
     from query.retrieve import Searcher
     from query.tokens import TokenCounter
@@ -156,9 +156,8 @@ class QueryEngine:
             if not citations:
                 return Answer(question, NOT_FOUND, "not found", (), packed, BUILT_IN, {}, timed())
             return Answer(question, text, "answered", tuple(citations), packed, BUILT_IN, {}, timed())
-        if on_send:
-            on_send(model, packed)
-        return self._by_model(question, packed, documents, model, on_text, timed)
+        packed, reply = self._replied(hits, packed, model, on_text, on_send)
+        return self._by_model(question, packed, documents, model, reply, timed)
 
     def _pack(self, hits: Hits, budget: int | None) -> Pack:
         return packing.pack(
@@ -166,8 +165,42 @@ class QueryEngine:
             budget=budget, model=self.model_name,
         )  # fmt: skip
 
+    def _replied(
+        self, hits: Hits, packed: Pack, model: Model, on_text: Callable[[str], None] | None,
+        on_send: Callable[[Model, Pack], None] | None,
+    ) -> tuple[Pack, Reply]:  # fmt: skip
+        """A model's reply, and the pack that it answers: another one when its server refused the first as too long.
+
+        What the refusal told holds for each question after this one.
+        """
+        from query.overflow import learned
+
+        def sent(packed: Pack) -> Reply:
+            if on_send:
+                on_send(model, packed)
+            return model.reply(packed.messages, max_tokens=self.settings.reserve, on_text=on_text)
+
+        try:
+            return packed, sent(packed)
+        except ModelError as error:
+            limit = learned(error, packed, self.counter)
+            if limit is None:
+                raise
+            before = self.settings, self.counter
+            self.settings, self._counter = replace(self.settings, window=limit.window), limit.counter
+            try:
+                packed = self._pack(hits, None)
+            except WindowError:
+                packed = replace(packed, passages=())
+            if not packed.passages:
+                # Nothing to answer from has room: the refusal tells more than a window that nobody asked for.
+                self.settings, self._counter = before
+                raise
+        reply = sent(packed)
+        return packed, replace(reply, notes=(limit.note, *reply.notes))
+
     def _by_model(
-        self, question: str, packed: Pack, documents: Mapping[int, Document], model: Model, on_text: Callable[[str], None] | None,
+        self, question: str, packed: Pack, documents: Mapping[int, Document], model: Model, reply: Reply,
         timed: Callable[[], dict[str, float]],
     ) -> Answer:  # fmt: skip
         from query.citations import verify
@@ -178,7 +211,6 @@ class QueryEngine:
             except LibraryError:  # replaced or removed while the model wrote: its answer is about what was sent
                 return passage.where
 
-        reply = model.reply(packed.messages, max_tokens=self.settings.reserve, on_text=on_text)
         verified = verify(reply.text, packed, where)
         citations: tuple[Citation, ...] = tuple(verified.citations)
         text = NOT_FOUND if verified.status == "not found" else verified.text

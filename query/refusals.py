@@ -24,12 +24,21 @@ _WINDOW = re.compile(
     r"|(\d{2,7})[^0-9]{0,12}(?:maximum|context)|> (\d{2,7})",
     re.IGNORECASE,
 )
+# How they say what they counted: OpenAI and vLLM, llama.cpp (n_prompt_tokens beside it), Anthropic.
+_PROMPT = re.compile(
+    r"(\d{2,8}) (?:tokens )?(?:in|from) the (?:messages|prompt|input)|(?:request|prompt) (?:\(|of |contains )(\d{2,8}) tokens"
+    r"|(\d{2,8}) input tokens|prompt is too long: (\d{2,8})",
+    re.IGNORECASE,
+)
 _LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One failed call. `status` is 0 when no answer came, `wait` the seconds that the server asked for, if it did."""
+    """One failed call. `status` is 0 when no answer came, `wait` the seconds that the server asked for, if it did.
+
+    Of a prompt that was too long, `window` is the most that the server takes, `prompt` what it counted, if it told.
+    """
 
     kind: Kind
     text: str
@@ -37,6 +46,7 @@ class Trouble:
     code: str = ""
     wait: float | None = None
     window: int | None = None
+    prompt: int | None = None
     error: Exception | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -86,11 +96,13 @@ def _refusal(status: int, body: object, headers: Mapping[str, str]) -> Trouble:
         details = details.get("error", details)
     if not isinstance(details, Mapping):
         text = _plain(str(details or ""))
-        return Trouble("refused", text, status, wait=_seconds(headers), window=_window(text, {}))
+        return Trouble(
+            "refused", text, status, wait=_seconds(headers), window=_window(text, {}), prompt=_prompt(text, {})
+        )
     text = _plain(str(details.get("message") or details.get("detail") or ""))
     code = " ".join(str(details[name]) for name in ("code", "type") if isinstance(details.get(name), str))
     known = next((name for name in ("insufficient_quota", "context_length_exceeded") if name in code), code)
-    return Trouble("refused", text, status, known, _seconds(headers), _window(text, details))
+    return Trouble("refused", text, status, known, _seconds(headers), _window(text, details), _prompt(text, details))
 
 
 def _decoded(body: object) -> object:
@@ -129,6 +141,14 @@ def _window(text: str, details: Mapping[str, Any]) -> int | None:
     if isinstance(details.get("n_ctx"), int):
         return int(details["n_ctx"])
     found = _WINDOW.search(text) if _OVERFLOW.search(text) else None
+    return int(next(group for group in found.groups() if group)) if found else None
+
+
+def _prompt(text: str, details: Mapping[str, Any]) -> int | None:
+    """The tokens that the server counted in the prompt which it refused for its length."""
+    if isinstance(details.get("n_prompt_tokens"), int):
+        return int(details["n_prompt_tokens"])
+    found = _PROMPT.search(text) if _OVERFLOW.search(text) else None
     return int(next(group for group in found.groups() if group)) if found else None
 
 
@@ -176,7 +196,8 @@ def model_error(trouble: Trouble, *, model: str, host: str, key: str, timeout: f
 def _overflow_error(trouble: Trouble, model: str, host: str) -> ModelError:
     hint = f"Ask with --window {trouble.window}." if trouble.window else "Ask with a smaller --window."
     takes = f"takes {trouble.window} tokens in all" if trouble.window else "takes fewer tokens"
-    return ModelError(f"the prompt is too long for {model} at {host}, which {takes}.", hint, overflow=True)
+    said = f"the prompt is too long for {model} at {host}, which {takes}."
+    return ModelError(said, hint, overflow=True, window=trouble.window, prompt=trouble.prompt)
 
 
 def _missing_error(trouble: Trouble, model: str, host: str, said: str) -> ModelError:

