@@ -31,6 +31,8 @@ WEIGHTS = Path(__file__).parent / "weights" / "reader.safetensors"
 NAME = "pincite-reader-0"
 # Tokens of question, title and passage together, special ones included: what it was trained on.
 WINDOW = 192
+# Characters of a question that are looked at: more than half a window ever has.
+LONGEST_QUESTION = 2000
 # Pairs that are read at once: sorted by length, so that little of a batch is padding.
 BATCH = 8
 # The compiled form may differ from the weights' own arithmetic by rounding to 16 bits (logits of -8 … 8), not by more.
@@ -67,8 +69,7 @@ class Reader:
 
     def read(self, question: str, passages: Sequence[tuple[str, str]]) -> list[Reading]:
         """What it makes of passages, given as (title, text), in their order. A passage over the window is read as far as it goes."""
-        # A question that leaves no room for a passage is cut itself: nobody asks so much at once.
-        asked = question[:1000]
+        asked = self._short(question)
         heads = [f"{title}: " if title else "" for title, _ in passages]
         pairs = [(asked, head + text) for head, (_, text) in zip(heads, passages, strict=True)]
         read = self._tokenizer.encode_batch(pairs) if pairs else []
@@ -80,6 +81,15 @@ class Reader:
             for place, row in enumerate(rows):
                 found[row] = _reading(read[row], len(heads[row]), float(has[place]), spans[place])
         return [reading for reading in found if reading is not None]
+
+    def _short(self, question: str) -> str:
+        """The question, or as much of its beginning as leaves half of the window to a passage."""
+        if len(question) <= WINDOW // 2:  # no token is shorter than a character
+            return question
+        self._tokenizer.no_truncation()
+        ends = [end for _, end in self._tokenizer.encode(question[:LONGEST_QUESTION], add_special_tokens=False).offsets]
+        self._tokenizer.enable_truncation(WINDOW, strategy="only_second")
+        return question[: ends[WINDOW // 2 - 1]] if len(ends) > WINDOW // 2 else question[:LONGEST_QUESTION]
 
     def _logits(self, read: Sequence[Any]) -> tuple[Floats, Floats]:
         tokens, mask = compiled.padded([one.ids for one in read])
