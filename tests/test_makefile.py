@@ -44,7 +44,7 @@ def test_demo_ends_in_three_right_cited_answers(walled: dict[str, str], tmp_path
         place = "".join(
             f"(?=.*, {name} {gold[question][name]}, )" for name in ("page", "sheet", "row") if gold[question].get(name)
         )
-        assert re.search(rf"^\[\d\] {place}.*{re.escape(gold[question]['document'])}, ", answer, re.M), (
+        assert re.search(rf"^\[\d+\] {place}.*{re.escape(gold[question]['document'])}, ", answer, re.M), (
             f"{question}\n{answer}"
         )
     assert not (tmp_path / "mine").exists()
