@@ -313,7 +313,11 @@ class _Packing:
         if not hit.text.strip():
             return "no words in it"
         for number, stretch in enumerate(self.stretches, 1):
-            if twin and stretch.document_id == twin.document_id and stretch.start <= twin.start < stretch.end:
+            if (
+                twin
+                and stretch.document_id == twin.document_id
+                and stretch.start <= twin.start <= twin.end <= stretch.end
+            ):
                 return f"same words as passage {number} ({stretch.document})"
         free = self.room - self.used
         if touched:
