@@ -60,12 +60,12 @@ lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
 
-bench: $(INSTALLED)  ## measure speed, memory, coverage and answers: ten minutes
+bench: $(INSTALLED)  ## measure speed, memory, coverage and answers, and the peers beside: 20 minutes
 	$(BIN)/python -m tests.benchmarks
 
 notebooks: $(INSTALLED)  ## run the notebooks and keep what they show
 	$(BIN)/jupyter execute --inplace --kernel_name=python3 notebooks/*.ipynb
 
 clean:  ## remove .venv, the demo's library and every cache
-	rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) .bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,6 +9,7 @@ import click
 
 from tests.benchmarks.figures import told
 from tests.benchmarks.measure import main as answers
+from tests.benchmarks.peers_command import cold, peers, publish
 
 
 @click.group(invoke_without_command=True)
@@ -16,7 +17,7 @@ from tests.benchmarks.measure import main as answers
 def main(context: click.Context) -> None:
     """Measure Pincite; without a command, all of it in its short form."""
     if context.invoked_subcommand is None:
-        for command in (speed, pdf, unchanged, memory, remove, stages, answers):
+        for command in (speed, pdf, unchanged, memory, remove, stages, answers, peers, cold):
             context.invoke(command) if command is not answers else answers.main([], standalone_mode=False)
 
 
@@ -96,6 +97,8 @@ def scale(chunks: int) -> None:
 
 
 main.add_command(answers, "answers")
+for command in (peers, cold, publish):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

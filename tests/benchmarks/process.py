@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from indexer.config import cache_folder
 
@@ -28,14 +29,25 @@ class Ended:
     together: int
 
 
-def pincite(library: Path, *arguments: object, codes: tuple[int, ...] = (0,), watched: bool = False) -> Ended:
-    """Run `pincite`, and watch the memory if asked. Raises RuntimeError, with what it said, when it ends otherwise."""
+def environment_of(library: Path) -> dict[str, str]:
+    """What a `pincite` finds in its environment: this library, and none of the user's settings."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
     environment |= {"PINCITE_LIBRARY": str(library), "PINCITE_CACHE": str(cache_folder())}
-    environment["PINCITE_SETTINGS"] = str(library.with_name("no-settings.toml"))
+    return environment | {"PINCITE_SETTINGS": str(library.with_name("no-settings.toml"))}
+
+
+def pincite(
+    library: Path,
+    *arguments: object,
+    codes: tuple[int, ...] = (0,),
+    watched: bool = False,
+    stdout: IO[str] | int = subprocess.DEVNULL,
+) -> Ended:
+    """Run `pincite`, and watch the memory if asked. Raises RuntimeError, with what it said, when it ends otherwise."""
+    command = [SCRIPT, *map(str, arguments)]
     started = time.perf_counter()
     with subprocess.Popen(
-        [SCRIPT, *map(str, arguments)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command, env=environment_of(library), stdout=stdout, stderr=subprocess.PIPE, text=True
     ) as process:
         watch = _Watch(process.pid) if watched else None
         said = process.communicate()[1]

@@ -427,7 +427,7 @@ def hold_the_promises(found, name, question, window, reserve, budget, history):
     for out in twins:
         left = texts.text("abcdefgh".index(out.document[0]) + 1, out.start, out.end)
         # What is left out from there on begins with words that stand elsewhere.
-        text = normalised(left).split(" ")[0]
+        text = re.match(r"\w{1,8}|\S", normalised(left))[0]
         assert any(text in passage for passage in sent), f"{text!r} was not sent"
 
 
