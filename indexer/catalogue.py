@@ -111,6 +111,10 @@ class Catalogue:
         rows = self._rows("SELECT id FROM documents WHERE sha256 = ? AND kind = ?", (sha256, kind))
         return int(rows[0][0]) if rows else None
 
+    def holds(self, location: str) -> bool:
+        """Whether anything was read from this location."""
+        return bool(self._rows("SELECT 1 FROM files WHERE location = ?", (location,)))
+
     def locations_of(self, document_id: int) -> list[str]:
         """Where the files of a document are, by name."""
         rows = self._rows("SELECT location FROM files WHERE document_id = ? ORDER BY source", (document_id,))

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.terminal import data, json_line, plain, talk
+from indexer.terminal import counted, data, json_line, plain, talk
 
 if TYPE_CHECKING:
     from indexer.config import Settings
@@ -61,32 +60,39 @@ def library_of(settings: Settings, *, create: bool = False) -> Library:
 
 @click.command()
 @click.option("--failed", is_flag=True, help="List each file that could not be read, and why.")
+@click.option("--notes", is_flag=True, help="List what of a document was not read, and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common
-def status(*, failed: bool, as_json: bool) -> None:
-    """What is in the library, and which files could not be read."""
+def status(*, failed: bool, notes: bool, as_json: bool) -> None:
+    """What is in the library, and what could not be read."""
     from collections import Counter
 
     library = library_of(settings())
     entries, failures, identity = library.entries(), library.failures(), library.identity
-    kinds = Counter(Path(entry.source).suffix.lower() for entry in entries)
+    kinds = Counter(entry.kind for entry in entries)
+    noted = {entry.source: list(entry.notes) for entry in entries if entry.notes}
     if as_json:
         return json_line({
             "library": str(library.folder), "documents": len(entries), "chunks": library.count("chunks"),
             "pages": sum(entry.pages for entry in entries), "generation": library.generation,
             "embedder": identity.name if identity else "", "kinds": dict(kinds),
-            "failures": [failure.as_json() for failure in failures],
+            "failures": [failure.as_json() for failure in failures], "notes": noted,
         })  # fmt: skip
     data(f"library    {library.folder}")
     data(f"documents  {len(entries):,} ({library.count('chunks'):,} chunks)")
     data(f"embedder   {identity.name if identity else '—'}")
     for kind, number in kinds.most_common():
         data(f"  {number:>6,}  {kind}")
+    data(f"in part    {len(noted):,}")
+    for name, told in noted.items() if notes else ():
+        data(f"  {plain(name)}: {plain('; '.join(told))}")
     data(f"failed     {len(failures):,}")
     for failure in failures if failed else ():
         data(f"  {plain(failure.source)} {plain(failure.reason)}. {plain(failure.hint)}")
+    if noted and not notes:
+        talk("`pincite status --notes` says which were read in part, and why.")
     if failures and not failed:
-        talk("`pincite status --failed` says which and why.")
+        talk("`pincite status --failed` says which failed, and why.")
     return None
 
 
@@ -99,9 +105,8 @@ def list_documents(*, as_json: bool) -> None:
     if as_json:
         return json_line([entry.as_json() for entry in entries])
     for entry in entries:
-        pages = f"{entry.pages:,} page{'s' if entry.pages > 1 else ''}, " if entry.pages else ""
-        chunks = "1 chunk" if entry.chunks == 1 else f"{entry.chunks:,} chunks"
-        data(f"{plain(entry.source)}  ({pages}{chunks})  {plain(entry.title)}")
+        pages = f"{counted(entry.pages, 'page')}, " if entry.pages else ""
+        data(f"{plain(entry.source)}  ({pages}{counted(entry.chunks, 'chunk')})  {plain(entry.title)}")
     return None
 
 
@@ -164,7 +169,9 @@ def verify(*, as_json: bool) -> None:
     for problem in problems:
         talk(plain(problem))
     if not problems:
-        talk(f"sound: {library.count('documents'):,} documents, {library.count('chunks'):,} chunks")
+        files, documents = library.count("files"), library.count("documents")
+        equal = f" ({files - documents:,} equal to another)" if files > documents else ""
+        talk(f"sound: {counted(files, 'document')}{equal}, {counted(library.count('chunks'), 'chunk')}")
     sys.exit(1 if problems else 0)
 
 
@@ -178,6 +185,6 @@ def rebuild(*, as_json: bool) -> None:
     library = library_of(settings())
     with library.writing(wait=2.0):
         run(library)
-    talk(f"rebuilt from {library.count('chunks'):,} chunks")
+    talk(f"rebuilt from {counted(library.count('chunks'), 'chunk')}")
     if as_json:
         json_line({"chunks": library.count("chunks"), "generation": library.generation})

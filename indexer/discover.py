@@ -7,29 +7,27 @@ import hashlib
 import os
 import stat
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from fnmatch import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from indexer.config import DATABASE
 from indexer.entries import Entry, Failure, FileState
 from indexer.errors import PinciteError, UnreadError
 from indexer.ignore import IgnoreFiles
 from indexer.library import Library
 from indexer.naming import numbered
 from indexer.readers import supported
+from indexer.walking import Skipped, files, inside, matches, passed_over
 
 # A file that changed this recently may change again within the same tick of the clock: its time is not trusted then, and
 # the next ingest looks at its bytes (the "racy" files of git's index).
 RACY_NS = 2_000_000_000
 
 
-# What is told of, beside suffixes, as not looked at.
-LINK, SPECIAL = "(link not followed)", "(pipe or device)"
+# Why a folder is no file to read.
+_NO_FOLDER = "is a folder that can't be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,60 +61,93 @@ class Candidate:
     @property
     def kind(self) -> str:
         """How the file is read: its suffix, in lower case."""
-        return self.path.suffix.lower()
+        return "(folder)" if self.problem == _NO_FOLDER else self.path.suffix.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an ingest will do."""
+    """What an ingest will do.
+
+    `vanished` were read and are no file any more, `ignored` are to be left out now. `skipped` counts what is passed over, by
+    suffix or reason; `skips` has their names and reasons where they were asked for.
+    """
 
     candidates: tuple[Candidate, ...]
     vanished: tuple[Entry, ...]
     skipped: dict[str, int]
     roots: tuple[Path, ...] = ()
+    ignored: tuple[Entry, ...] = ()
+    skips: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def of(self, state: str) -> list[Candidate]:
         """The candidates in that state."""
         return [candidate for candidate in self.candidates if candidate.state == state]
 
 
-def plan(library: Library, paths: Sequence[Path], include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Plan:
-    """Hold the files under `paths` against the library. Globs match the name, or the path below the folder named.
+def plan(
+    library: Library, paths: Sequence[Path], include: Sequence[str] = (), exclude: Sequence[str] = (), *,
+    named: bool = False,
+) -> Plan:  # fmt: skip
+    """Hold the files under `paths` against the library. Globs match the name, or the path, from the folder named or below it.
 
-    Raises PinciteError for a path that is not there.
+    With `named`, the plan has the names of what is passed over, too. Raises PinciteError for a path that is not there.
     """
     # Not resolve(): a link that a person names is the folder they mean, and the name they want to see.
     roots = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100
     for given, root in zip(paths, roots, strict=True):
         if gone(root):
-            raise PinciteError(f"{given}: there is no such file or folder.", "Check the path.")
+            raise no_such(given)
     entries = library.entries()
     known = {entry.location: entry for entry in entries}
     taken = {entry.source: entry.location for entry in entries}
     failures = {failure.location: failure for failure in library.failures()}
     seen: dict[str, Candidate] = {}
-    skipped: Counter[str] = Counter()
+    skipped = Skipped(named)
+    fitted = dict.fromkeys(include, False)
     for root in roots:
-        for path, inner in _files(root, library.folder.absolute(), exclude, skipped):
-            wanted = not include or _matches(inner, include)
-            if not wanted or _matches(inner, exclude):
+        for path, inner in files(root, library.folder.absolute(), exclude, skipped):
+            for glob in include:
+                fitted[glob] = fitted[glob] or matches(root, inner, [glob])
+            if (include and not matches(root, inner, include)) or matches(root, inner, exclude):
                 continue
             location = str(path)
+            short = path.name if path == root or not root.name else f"{root.name}/{inner}"
             if path != root and not supported(path.name) and not path.is_dir():
-                skipped[path.suffix.lower() or path.name] += 1
+                skipped.add(path.suffix.lower() or path.name, short)
                 continue
             if location not in seen:
-                short = path.name if path == root or not root.name else f"{root.name}/{inner}"
                 made = _candidate(path, short, known.get(location), failures.get(_readable(location)), taken)
                 seen[location] = replace(made, root=root)
-    vanished = [
+    unseen = [entry for entry in entries if entry.location not in seen and under(entry.location, roots)]
+    vanished = [entry for entry in unseen if no_file(entry.location) or _leads_out(entry, roots)]
+    gone_by = {entry.location for entry in vanished}
+    ignored = _ignored([entry for entry in unseen if entry.location not in gone_by], roots)
+    warnings = tuple(f"--include {glob!r} fits no file" for glob, fits in fitted.items() if not fits)
+    counted = dict(sorted((+skipped.kinds).items()))
+    return Plan(tuple(seen.values()), tuple(vanished), counted, tuple(roots), ignored, skipped.names, warnings)
+
+
+def _ignored(unseen: Sequence[Entry], roots: Sequence[Path]) -> tuple[Entry, ...]:
+    """Those of the files that every folder named asks to leave out. What only --exclude leaves out stays: it is of one run."""
+    rules = {root: IgnoreFiles(root) for root in roots}
+    return tuple(
         entry
-        for entry in entries
-        if entry.location not in seen
-        and under(entry.location, roots)
-        and (no_file(entry.location) or _leads_out(entry, roots))
-    ]
-    return Plan(tuple(seen.values()), tuple(vanished), dict(sorted((+skipped).items())), tuple(roots))
+        for entry in unseen
+        if all(
+            str(root) != entry.location and passed_over(entry.location, root, rules[root])
+            for root in roots
+            if under(entry.location, [root])
+        )
+    )
+
+
+def no_such(path: Path) -> PinciteError:
+    """What is said of a path that is not there."""
+    return PinciteError(
+        f"{path}: there is no such file or folder.",
+        "Check the path; `pincite remove PATH` drops what was read from it.",
+    )
 
 
 def digest(path: Path) -> tuple[str, int]:
@@ -163,72 +194,13 @@ def no_file(location: str) -> bool:
 def _leads_out(entry: Entry, roots: Sequence[Path]) -> bool:
     """Whether a link out of the folders has taken a file's place: one to another file than was read, which may be a link's."""
     if not os.path.islink(entry.location) or any(  # noqa: PTH114
-        under(entry.location, [root]) and _inside(entry.location, root) for root in roots
+        under(entry.location, [root]) and inside(entry.location, root) for root in roots
     ):
         return False
     try:
         return _inode(os.stat(entry.location)) != entry.inode  # noqa: PTH116
     except OSError:
         return False  # it may still be there
-
-
-def _files(root: Path, library: Path, exclude: Sequence[str], skipped: Counter[str]) -> Iterator[tuple[Path, str]]:
-    """The regular files under a folder, in order, each with its path below it; hidden and ignored ones, links that lead
-    out and libraries left out. Links that are not followed, pipes and devices are counted in `skipped`.
-
-    Last come the folders that can't be read: each is a failure of its own.
-    """
-    if not root.is_dir():
-        yield root, root.name
-        return
-    unreadable: list[OSError] = []
-    ignored = IgnoreFiles(root)
-    for folder, folders, names in os.walk(root, onerror=unreadable.append):
-        # Paths are joined by hand: a company's drive has a million files.
-        here, below = os.path.join(folder, ""), _below(folder, root)  # noqa: PTH118
-        if DATABASE in names:  # somebody's library among the documents
-            names = [name for name in names if not name.startswith((DATABASE, "dense.")) and name != "LOCK"]
-            folders[:] = [name for name in folders if name != "lexical"]
-        skipped[LINK] += sum(os.path.islink(here + name) for name in folders)  # noqa: PTH114
-        inner = [name for name in folders if not _matches(below + name, exclude)]
-        inner = [name for name in inner if not name.startswith(".") and here + name != str(library)]
-        folders[:] = sorted(name for name in inner if not ignored.leave_out(here + name, folder=True))
-        for name in sorted(names):
-            location = here + name
-            if name.startswith((".", "~$")) or ignored.leave_out(location):
-                continue
-            if _inside(location, root):
-                yield Path(location), below + name
-            elif os.path.lexists(location):
-                skipped[LINK if os.path.islink(location) else SPECIAL] += 1  # noqa: PTH114
-    yield from ((Path(error.filename), _below(error.filename, root).rstrip("/") or root.name) for error in unreadable)
-
-
-def _below(folder: str, root: Path) -> str:
-    """What stands in front of the names in a folder when they are told from the root; a slash at its end if anything."""
-    inner = folder[len(str(root)) :].strip(os.sep).replace(os.sep, "/")
-    return f"{inner}/" if inner else ""
-
-
-def _inside(location: str, root: Path) -> bool:
-    try:
-        mode = os.lstat(location).st_mode
-    except FileNotFoundError:
-        return False  # it went while the folder was being listed
-    except OSError:
-        return True  # and the reason is told of it, as of any file that can't be opened
-    if not stat.S_ISLNK(mode):
-        return stat.S_ISREG(mode)
-    try:
-        target = Path(location).resolve()
-    except (OSError, RuntimeError):
-        return False  # a link that leads to itself
-    return target.is_file() and target.is_relative_to(root.resolve())
-
-
-def _matches(inner: str, globs: Iterable[str]) -> bool:
-    name = inner.rsplit("/", 1)[-1]
-    return any(fnmatch(inner, glob) or fnmatch(name, glob) or fnmatch(inner, f"{glob.rstrip('/')}/*") for glob in globs)
 
 
 def under(location: str, roots: Sequence[Path]) -> bool:
@@ -252,7 +224,7 @@ def _candidate(
         return Candidate(source, path, location, 0, -1, "new", known, problem, short, failure)
     problem = "" if stat.S_ISREG(status.st_mode) else "is not a regular file, but a pipe or a device"
     if stat.S_ISDIR(status.st_mode):
-        problem = "is a folder that can't be read"
+        problem = _NO_FOLDER
     if location != str(path):
         problem = "has a name that is not valid text"
     stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, _inode(status))

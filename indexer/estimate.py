@@ -16,7 +16,7 @@ from indexer.ingestion import default_jobs, read_all
 from indexer.intake import chunked
 from indexer.library import Library, text_keys
 from indexer.report import Progress
-from indexer.sync import Needs, needs, still_vanished
+from indexer.sync import Needs, needs, still_vanished, unplugged
 from indexer.workers.pool import ReaderPool
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ SAMPLE = 128
 class Estimate:
     """What an ingest would do: names of files by what would happen to them, and its cost.
 
-    `tokens` are those of the chunks to embed, `seconds` the time of the whole.
+    `removed` would be dropped: with `prune` what is no file any more (else `vanished`) or to be left out now (else `ignored`), and
+    what was read before of those that fail. `skips` names what is passed over, and why. `tokens` are those of the chunks to embed, `seconds` the time of the whole.
     """
 
     new: list[str] = field(default_factory=list)
@@ -40,8 +41,12 @@ class Estimate:
     moved: dict[str, str] = field(default_factory=dict)
     copies: dict[str, str] = field(default_factory=dict)
     vanished: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
+    skips: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     chunks: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -50,7 +55,8 @@ class Estimate:
         """What `pincite ingest --dry-run --json` prints."""
         return {
             "new": self.new, "changed": self.changed, "unchanged": self.unchanged, "moved": self.moved,
-            "copies": self.copies, "vanished": self.vanished, "failed": self.failed, "skipped": self.skipped,
+            "copies": self.copies, "vanished": self.vanished, "ignored": self.ignored, "removed": self.removed,
+            "failed": self.failed, "skipped": self.skipped, "skips": self.skips, "warnings": self.warnings,
             "chunks": self.chunks, "tokens": self.tokens, "seconds": round(self.seconds, 1),
         }  # fmt: skip
 
@@ -72,14 +78,15 @@ class _Tally:
     def add(self, state: FileState, outcome: Document | ReadError, *, updates: bool) -> None:
         """Count a document, or the reason why there is none."""
         estimate = self._estimate
-        if isinstance(outcome, ReadError):
-            estimate.failed[state.source] = outcome.message
-        else:
-            try:
-                self._count(replace(outcome, source=state.source, sha256=state.sha256))
-                (estimate.changed if updates else estimate.new).append(state.source)
-            except ReadError as error:
-                estimate.failed[state.source] = error.message
+        try:
+            if isinstance(outcome, ReadError):
+                raise outcome
+            self._count(replace(outcome, source=state.source, sha256=state.sha256))
+            (estimate.changed if updates else estimate.new).append(state.source)
+        except ReadError as error:
+            estimate.failed[state.source] = error.message
+            if updates and state.sha256 and self._library.holds(state.location):
+                estimate.removed.append(state.source)
         self._done += 1
         self._bytes += state.size
         if self._on_progress:
@@ -116,17 +123,22 @@ class _Tally:
 
 def estimate_ingest(
     library: Library, paths: Sequence[Path], embedder: Embedder, *, include: Sequence[str] = (),
-    exclude: Sequence[str] = (), retry: bool = False, jobs: int | None = None, passwords: Sequence[str] = (),
-    on_progress: Callable[[Progress], None] | None = None,
+    exclude: Sequence[str] = (), prune: bool = False, retry: bool = False, jobs: int | None = None,
+    passwords: Sequence[str] = (), on_progress: Callable[[Progress], None] | None = None,
 ) -> Estimate:  # fmt: skip
     """Read and chunk what `ingest` would, store nothing, and tell what it would cost. Raises PinciteError."""
     started = time.perf_counter()
-    planned = plan(library, paths, include, exclude)
+    planned = plan(library, paths, include, exclude, named=True)
     retry = retry or bool(passwords)
     needed = needs(library, planned, circumstances=readers.circumstances(), retry=retry)
-    estimate = Estimate(skipped=planned.skipped)
+    estimate = Estimate(skipped=planned.skipped, skips=planned.skips, warnings=list(planned.warnings))
     _settled(needed, estimate)
-    estimate.vanished = [entry.source for entry in still_vanished(planned.vanished, needed.placed)]
+    vanished = still_vanished(planned.vanished, needed.placed)
+    if prune and not unplugged(planned, vanished):
+        estimate.removed = sorted(entry.source for entry in (*vanished, *planned.ignored))
+    else:
+        estimate.vanished = [entry.source for entry in vanished]
+        estimate.ignored = [entry.source for entry in planned.ignored]
     tally = _Tally(library, embedder, estimate, len(needed.to_read), on_progress)
     with ReaderPool(default_jobs() if jobs is None else jobs, passwords=passwords) as pool:
         read_all(pool, tally, needed.to_read)

@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 _IMPATIENCE = 3.0
 
 
+class _Place(click.Path):
+    """A file or folder. An empty one, as from a variable that is not set, is not the folder that one is in."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """The path. Raises click.BadParameter."""
+        if value == "":
+            self.fail("the path is empty.", parameter, context)
+        return super().convert(value, parameter, context)
+
+
 def chosen(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which files, and how they are read."""
     for option in (
@@ -37,9 +47,9 @@ def chosen(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, metavar="PATH…", type=click.Path(path_type=Path, readable=False))
+@click.argument("paths", nargs=-1, metavar="PATH…", type=_Place(path_type=Path, readable=False))
 @chosen
-@click.option("--prune", is_flag=True, help="Drop documents whose file has vanished from PATH.")
+@click.option("--prune", is_flag=True, help="Drop documents whose file has vanished from PATH, or is ignored now.")
 @click.option("--retry", is_flag=True, help="Read again what failed before, though it has not changed.")
 @click.option(
     "--dry-run", is_flag=True, help="Read, say what would be stored and how long it would take, store nothing."
@@ -75,8 +85,12 @@ def ingest(
     """Read files and folders into the library; what has not changed is left."""
     asked = settings()
     if reader is not None:
-        if paths or dry_run:
-            raise click.UsageError("--reader takes neither PATH nor --dry-run.")
+        files_only = {
+            "PATH": paths, "--include": include, "--exclude": exclude, "--jobs": jobs is not None, "--retry": retry,
+            "--password-file": password_file, "--dry-run": dry_run,
+        }  # fmt: skip
+        if given := [name for name, value in files_only.items() if value]:
+            raise click.UsageError(f"--reader loads documents, not files: it does not go with {', '.join(given)}.")
         return _end(*_from_source(asked, reader, arguments, reader_id, reader_name, prune=prune), as_json=as_json)
     if arguments or reader_id or reader_name:
         raise click.UsageError("--reader-arg, --reader-id and --reader-name need --reader.")
@@ -85,7 +99,7 @@ def ingest(
     _there(paths)
     passwords = _passwords(password_file)
     if dry_run:
-        return _dry_run(asked, paths, include, exclude, jobs, passwords, retry=retry, as_json=as_json)
+        return _dry_run(asked, paths, include, exclude, jobs, passwords, retry=retry, prune=prune, as_json=as_json)
 
     from indexer.embedding import embedder_of
     from indexer.ingest_view import progress
@@ -102,7 +116,7 @@ def ingest(
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path, readable=False))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=_Place(path_type=Path, readable=False))
 @chosen
 @click.option("--json", "as_json", is_flag=True, help="Print a report as JSON, a line each time.")
 @common
@@ -127,10 +141,14 @@ def watch(
         try:
             talk(f"watching {', '.join(plain(str(path)) for path in paths)}; Ctrl-C ends")
             before: set[str] = set()
+            problem = ""
             for told in found:
                 if isinstance(told, PinciteError):
-                    talk(plain(str(told)))
+                    if str(told) != problem:
+                        talk(plain(str(told)))
+                    problem = str(told)
                     continue
+                problem = ""
                 failed = {failure.location for failure in told.failed}
                 if told.added or told.updated or told.moved or told.removed or told.vanished or failed - before:
                     tell(told, library)
@@ -175,7 +193,7 @@ def _end(report: Report, library: Any, *, as_json: bool) -> None:
 
 def _dry_run(
     asked: Settings, paths: Sequence[Path], include: Sequence[str], exclude: Sequence[str], jobs: int | None,
-    passwords: Sequence[str], *, retry: bool, as_json: bool,
+    passwords: Sequence[str], *, retry: bool, prune: bool, as_json: bool,
 ) -> None:  # fmt: skip
     import tempfile
 
@@ -192,19 +210,23 @@ def _dry_run(
         with opened as library, progress() as on_progress:
             found = estimate_ingest(
                 library, paths, embedder_of(library, asked.embedder), include=include, exclude=exclude,
-                retry=retry, jobs=jobs, passwords=passwords, on_progress=on_progress,
+                prune=prune, retry=retry, jobs=jobs, passwords=passwords, on_progress=on_progress,
             )  # fmt: skip
-    return json_line(found.as_json()) if as_json else show_estimate(found)
+    if as_json:
+        json_line(found.as_json())
+    else:
+        show_estimate(found)
+    if found.failed:
+        sys.exit(FAILED_SOME)
 
 
 def _there(paths: Sequence[Path]) -> None:
     """A path that is not there must not leave an empty library behind."""
-    from indexer.discover import gone
-    from indexer.errors import PinciteError
+    from indexer.discover import gone, no_such
 
     for path in paths:
         if gone(path):
-            raise PinciteError(f"{path}: there is no such file or folder.", "Check the path.")
+            raise no_such(path)
 
 
 def _passwords(file: Path | None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from indexer.terminal import plain, talk
+from indexer.terminal import counted, plain, talk
 
 if TYPE_CHECKING:
     from indexer.library import Library
@@ -20,7 +20,7 @@ EACH = 60.0
 _MOST_SKIPPED = 12
 # Notes and failures of one run that are told one by one; the rest is in `pincite status --failed` and `pincite show`.
 _MOST_TOLD = 40
-_COLUMNS = ("read", "pages", "chunks", "tokens", "unchanged", "skipped", "failed")
+_COLUMNS = ("read", "pages", "chunks", "tokens", "moved", "unchanged", "skipped", "failed")
 
 
 @contextmanager
@@ -87,9 +87,9 @@ def duration(seconds: float) -> str:
 
 def tell(report: Report, library: Library) -> None:
     """The end of an ingest: failures and notes, the table by format, and one line that sums it up."""
-    _each("failed", [f"{one.source} {one.reason}. {one.hint}" for one in report.failed], "`pincite status --failed`")
+    _each("failed", _failures(report), "`pincite status --failed`")
     notes = [f"{name}: {note}" for name, notes in report.notes.items() for note in notes]
-    _each("note", notes, "`pincite show DOC`")
+    _each("note", notes, "`pincite status --notes`")
     for line in table(report.formats):
         talk(line)
     counts = {
@@ -98,15 +98,24 @@ def tell(report: Report, library: Library) -> None:
     }  # fmt: skip
     told = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number or what == "new")
     equal = f" ({len(report.copies):,} equal to another)" if report.copies else ""
-    talk(
-        f"{told}{equal}; {report.chunks:,} chunks, {report.tokens:,} tokens in {report.seconds:.1f} s → {library.folder}"
-    )
-    if len(report.vanished) == 1:
-        talk("1 document has no file any more; --prune drops it")
-    elif report.vanished:
-        talk(f"{len(report.vanished):,} documents have no file any more; --prune drops them")
+    cost = f"{counted(report.chunks, 'chunk')}, {counted(report.tokens, 'token')} in {report.seconds:.1f} s"
+    talk(f"{told}{equal}; {cost} → {library.folder}")
+    for warning in report.warnings:
+        talk(f"warning: {plain(warning)}")
+    for names, why in ((report.vanished, "no longer where it was read"), (report.ignored, "hidden or ignored now")):
+        if names:
+            talk(f"{counted(len(names), 'document')} {why}; --prune drops {'it' if len(names) == 1 else 'them'}")
     if not any((*counts.values(), report.vanished, report.interrupted)):
         talk("there was nothing to read")
+
+
+def _failures(report: Report) -> list[str]:
+    removed = set(report.removed)
+    dropped = " What was read of it before is dropped."
+    return [
+        f"{one.source} {one.reason}. {one.hint}{dropped if one.source in removed else ''}".rstrip()
+        for one in report.failed
+    ]
 
 
 def table(formats: dict[str, Counts]) -> list[str]:
@@ -156,7 +165,9 @@ def show_estimate(found: Any) -> None:
     """What a dry run found: a line a file on stdout, and what it would cost."""
     from indexer.terminal import data
 
-    for state, names in (("new", found.new), ("changed", found.changed), ("vanished", found.vanished)):
+    told = {"new": found.new, "changed": found.changed, "vanished": found.vanished, "ignored": found.ignored,
+            "removed": found.removed}  # fmt: skip
+    for state, names in told.items():
         for name in names:
             equal = f" (equal to {plain(found.copies[name])})" if name in found.copies else ""
             data(f"{state:<9}{plain(name)}{equal}")
@@ -164,8 +175,13 @@ def show_estimate(found: Any) -> None:
         data(f"moved    {plain(before)} → {plain(name)}")
     for name, reason in found.failed.items():
         data(f"fails    {plain(name)} {plain(reason)}")
-    skipped = sum(found.skipped.values())
-    counts = {"new": found.new, "changed": found.changed, "moved": found.moved, "fail": found.failed}
-    told = "".join(f"{len(names):,} {what}, " for what, names in counts.items() if names)
-    talk(f"{told}{len(found.unchanged):,} unchanged; {skipped:,} of kinds that are not read")
-    talk(f"{found.chunks:,} chunks to embed, {found.tokens:,} tokens: about {duration(found.seconds)}")
+    for name, kind in found.skips.items():
+        data(f"skipped  {plain(name)}{f' {kind}' if kind.startswith('(') else ''}")
+    for warning in found.warnings:
+        talk(f"warning: {plain(warning)}")
+    counts = {"new": found.new, "changed": found.changed, "moved": found.moved, "removed": found.removed,
+              "fail": found.failed, "unchanged": found.unchanged, "skipped": found.skips}  # fmt: skip
+    summed = ", ".join(f"{len(names):,} {what}" for what, names in counts.items() if names)
+    talk(summed or "there is nothing to read")
+    cost = f"{counted(found.chunks, 'chunk')} to embed, {counted(found.tokens, 'token')}"
+    talk(f"{cost}: about {duration(found.seconds)}")

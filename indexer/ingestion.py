@@ -16,7 +16,7 @@ from indexer.errors import ReadError, UnreadError
 from indexer.intake import Intake
 from indexer.naming import resolve_all
 from indexer.report import Progress, Report
-from indexer.sync import LARGEST, Needs, Task, needs, still_vanished
+from indexer.sync import LARGEST, Needs, Task, needs, still_vanished, unplugged
 from indexer.workers.pool import ReaderPool, Request
 
 if TYPE_CHECKING:
@@ -32,15 +32,16 @@ CATCH_UP = 5000
 def ingest(
     library: Library, paths: Sequence[Path | str] | Path | str, embedder: Embedder | None = None, *,
     include: Sequence[str] = (), exclude: Sequence[str] = (), prune: bool = False, retry: bool = False,
-    jobs: int | None = None, passwords: Sequence[str] = (), wait: float = 0.0,
+    jobs: int | None = None, passwords: Sequence[str] = (), settling: float = 0.0, wait: float = 0.0,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Report:  # fmt: skip
     """Read, chunk, embed and store the files under `paths`: new ones added, changed ones replaced, the rest left.
 
-    `embedder` is the library's own when None. With `prune`, documents whose file has vanished from `paths` are removed;
-    with `retry`, files that failed before are read again though they have not changed. `jobs` is how many processes read
-    (None: by the processors; 0: this one, behind no limits); `passwords` are tried on protected files. `wait` is how long
-    to wait for another writer, in seconds. Ctrl-C ends it at once, with `interrupted` set in the report: documents are in the library wholly or not.
+    `embedder` is the library's own when None. With `prune`, documents whose file has vanished from `paths`, or is to be
+    left out now, are removed; with `retry`, files that failed before are read again though they have not changed. `jobs` is how many processes read
+    (None: by the processors; 0: this one, behind no limits); `passwords` are tried on protected files. A file that was read
+    before and can't be any more is dropped; but one that changed less than `settling` seconds ago, and may be half written, only
+    when it still can't be at the next ingest. `wait` is how long to wait for another writer, in seconds. Ctrl-C ends it at once, with `interrupted` set in the report: documents are in the library wholly or not.
     Raises PinciteError when nothing could be done at all; a file that fails is in the report and in the library.
     """
     started = time.perf_counter()
@@ -51,7 +52,7 @@ def ingest(
         report = Report()
         try:
             planned = plan(library, named, include, exclude)
-            report.skipped = planned.skipped
+            report.skipped, report.warnings = planned.skipped, list(planned.warnings)
             for suffix, number in planned.skipped.items():
                 report.formats[suffix].skipped = number
             circumstances = readers.circumstances()
@@ -59,14 +60,22 @@ def ingest(
             needed = needs(library, planned, circumstances=circumstances, retry=retry or bool(passwords))
             _settle(library, planned, needed, report)
             intake = Intake(
-                library, embedder, report, total=len(needed.to_read), circumstances=circumstances,
+                library, embedder, report, total=len(needed.to_read), circumstances=circumstances, settling=settling,
                 on_progress=on_progress, on_stored=catching_up(library),
             )  # fmt: skip
             with intake, ReaderPool(default_jobs() if jobs is None else jobs, passwords=passwords) as pool:
                 missed = read_all(pool, intake, needed.to_read)
             intake.tell("")
             # Last: what has moved and changed at once still finds the vectors of the rest of its text.
-            settle_vanished(library, [*still_vanished(planned.vanished, needed.placed), *missed], report, prune=prune)
+            vanished = [*still_vanished(planned.vanished, needed.placed), *missed]
+            if prune and (drives := unplugged(planned, vanished)):
+                report.warnings += [
+                    f"{drive} is empty: was a drive unmounted? Nothing is dropped; `pincite remove` drops it"
+                    for drive in drives
+                ]
+                prune = False
+            settle_vanished(library, vanished, report, prune=prune)
+            settle_ignored(library, planned.ignored, report, prune=prune)
             refresh(library)
         except KeyboardInterrupt:
             # And no more: searches are right without it, and the next ingest does it.
@@ -121,10 +130,11 @@ def _settle(library: Library, planned: Plan, needed: Needs, report: Report) -> N
         leaving = [one.moved_from.location for one in needed.placed if one.moved_from and one.vacated]
         library.place([(one.state, one.document_id) for one in needed.placed], leaving)
     for one in needed.placed:
-        report.formats[one.candidate.kind].read += 1
         if one.moved_from:
+            report.formats[one.candidate.kind].moved += 1
             report.moved[one.state.source] = one.of
         else:
+            report.formats[one.candidate.kind].read += 1
             report.copies[one.state.source] = one.of
             (report.updated if one.candidate.known else report.added).append(one.state.source)
     library.touch([task.state for task in needed.touched if _news_of(task)])
@@ -149,6 +159,13 @@ def settle_vanished(library: Library, vanished: Sequence[Entry], report: Report,
     if prune and vanished:
         library.remove(entry.location for entry in vanished)
     (report.removed if prune else report.vanished).extend(sorted(entry.source for entry in vanished))
+
+
+def settle_ignored(library: Library, ignored: Sequence[Entry], report: Report, *, prune: bool) -> None:
+    """Drop what is to be left out now, with `prune`; else only tell of it."""
+    if prune and ignored:
+        library.remove(entry.location for entry in ignored)
+    (report.removed if prune else report.ignored).extend(sorted(entry.source for entry in ignored))
 
 
 class Taking(Protocol):

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from indexer.records import Chunk, Document
 
 _LOG = logging.getLogger(__name__)
+# What is said, beside why, of a file that was read before and can't be looked at now.
+KEPT = "What was read of it before is kept."
 # Texts that are embedded together: enough to find company of one's own length, few enough to lose when interrupted.
 LOT = 512
 # Of the first lot, so that embedding begins while the first files are being read; each lot after it is twice as large.
@@ -59,9 +61,11 @@ class Intake:
 
     def __init__(
         self, library: Library, embedder: Embedder, report: Report, *, total: int, circumstances: str = "",
-        on_progress: Callable[[Progress], None] | None = None, on_stored: Callable[[int], None] | None = None,
+        settling: float = 0.0, on_progress: Callable[[Progress], None] | None = None,
+        on_stored: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
         self._library, self._embedder, self._report = library, embedder, report
+        self._settling = settling
         self._total, self._done, self._bytes = total, 0, 0
         self._circumstances = circumstances
         self._on_progress, self._on_stored = on_progress, on_stored
@@ -98,7 +102,7 @@ class Intake:
         document_id = self._library.document_of(state.sha256, state.kind)
         if document_id is None:
             why = next(failure for failure in self._report.failed if failure.location == other.location)
-            self.add(state, ReadError(why.reason, why.hint), updates=updates)
+            self.add(state, ReadError(why.reason, why.hint.removesuffix(f" {KEPT}")), updates=updates)
             return
         self._library.place([(state, document_id)])
         self._report.copies[state.source] = other.source
@@ -187,8 +191,14 @@ class Intake:
     def _fail(self, arrival: Arrival) -> None:
         state, error = arrival.state, arrival.error
         assert error is not None
-        kept = " What was read of it before is kept." if arrival.updates and not state.sha256 else ""
-        hint = error.hint + kept
+        held = arrival.updates and self._library.holds(state.location)  # it may have moved from there
+        if held and state.size and time.time() - state.changed_ns / 1e9 < self._settling:
+            state = replace(state, sha256="")  # half written, as like as not: the library keeps what it said before
+        hint = error.hint
+        if held and state.sha256:
+            self._report.removed.append(state.source)
+        elif held:
+            hint += f" {KEPT}"
         self._library.fail(state, error.message, hint, self._circumstances)
         self._report.failed.append(
             Failure(

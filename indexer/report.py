@@ -35,6 +35,7 @@ class Counts:
     pages: int = 0
     chunks: int = 0
     tokens: int = 0
+    moved: int = 0
     unchanged: int = 0
     skipped: int = 0
     failed: int = 0
@@ -45,6 +46,9 @@ class Report:
     """What an ingest did: names of files by what happened to them; counts.
 
     `moved` gives each new name its old one, `copies` each new name that of an equal file; neither is read again.
+    `vanished` have no file any more, `ignored` one that is to be left out now; pruned, they are `removed`, and so are those
+    of `failed` whose earlier version is dropped.
+    `notes` tell by document what of it was not read, `warnings` what was not done as asked.
     `embedded` counts the chunks whose text had to be embedded. `formats` has the counts by suffix.
     """
 
@@ -55,9 +59,11 @@ class Report:
     copies: dict[str, str] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     skipped: dict[str, int] = field(default_factory=dict)
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     formats: defaultdict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
     chunks: int = 0
     tokens: int = 0
@@ -70,9 +76,9 @@ class Report:
         """What `pincite ingest --json` prints."""
         return {
             "added": self.added, "updated": self.updated, "unchanged": self.unchanged, "moved": self.moved,
-            "copies": self.copies, "removed": self.removed, "vanished": self.vanished,
+            "copies": self.copies, "removed": self.removed, "vanished": self.vanished, "ignored": self.ignored,
             "failed": [failure.as_json() for failure in self.failed], "skipped": self.skipped,
-            "notes": {name: list(notes) for name, notes in self.notes.items()},
+            "notes": {name: list(notes) for name, notes in self.notes.items()}, "warnings": self.warnings,
             "formats": {kind: asdict(counts) for kind, counts in sorted(self.formats.items())},
             "chunks": self.chunks, "tokens": self.tokens, "pages": self.pages, "embedded": self.embedded,
             "seconds": round(self.seconds, 3), "interrupted": self.interrupted,

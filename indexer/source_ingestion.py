@@ -15,6 +15,7 @@ from indexer.intake import Intake
 from indexer.languages import detect
 from indexer.naming import numbered
 from indexer.report import Progress, Report
+from indexer.sync import SUSPICIOUS
 
 if TYPE_CHECKING:
     from indexer.embedding import Embedder
@@ -41,7 +42,7 @@ def ingest_source(
         try:
             with intake:
                 try:
-                    fetched = _fetch(library, source, intake, report)
+                    fetched, nameless = _fetch(library, source, intake, report)
                 except PinciteError:
                     # The connection may have broken after a thousand pages: they are good.
                     intake.finish()
@@ -49,7 +50,13 @@ def ingest_source(
                     raise
                 intake.finish()
             intake.tell("")
-            _vanished(library, source, fetched, report, prune=prune)
+            if nameless:
+                report.warnings.append(
+                    f"of {nameless:,} documents that could not be read it is not known which they are, so none is taken for "
+                    "vanished"
+                )
+            else:
+                _vanished(library, source, fetched, report, prune=prune)
             refresh(library)
         except KeyboardInterrupt:
             report.interrupted = True
@@ -57,15 +64,19 @@ def ingest_source(
     return report
 
 
-def _fetch(library: Library, source: Source, intake: Intake, report: Report) -> set[str]:
-    """Take in what is new or changed. Returns the locations of all that the source has."""
+def _fetch(library: Library, source: Source, intake: Intake, report: Report) -> tuple[set[str], int]:
+    """Take in what is new or changed. Returns the locations of all that the source has, and how many of those that could not
+    be read have nothing but their text to be told apart by: each may be any that the library has.
+    """
     entries = library.entries()
     known = {entry.location: entry for entry in entries}
     taken = {entry.source: entry.location for entry in entries}
     failed = {failure.location for failure in library.failures()}
     fetched: set[str] = set()
+    nameless = 0
     for one in source.fetch():
         fetched.add(one.location)
+        nameless += one.problem is not None and not one.lasting
         entry = known.get(one.location)
         if one.problem is None and entry is not None and entry.sha256 == one.sha256:
             report.unchanged += 1
@@ -80,7 +91,7 @@ def _fetch(library: Library, source: Source, intake: Intake, report: Report) -> 
         )
         taken[name] = one.location
         intake.add(_state(one, name, source), _outcome(one), updates=entry is not None)
-    return fetched
+    return fetched, nameless
 
 
 def _state(one: Fetched, name: str, source: Source) -> FileState:
@@ -96,11 +107,8 @@ def _outcome(one: Fetched) -> Document | ReadError:
 
 
 def _vanished(library: Library, source: Source, fetched: set[str], report: Report, *, prune: bool) -> None:
-    gone = [
-        entry
-        for entry in library.entries()
-        if entry.location.startswith(source.prefix) and entry.location not in fetched
-    ]
+    known = [entry for entry in library.entries() if entry.location.startswith(source.prefix)]
+    gone = [entry for entry in known if entry.location not in fetched]
     failed = [
         failure.location
         for failure in library.failures()
@@ -108,4 +116,7 @@ def _vanished(library: Library, source: Source, fetched: set[str], report: Repor
     ]
     if failed:
         library.settle(failed)
+    if prune and not fetched and len(gone) > SUSPICIOUS:
+        report.warnings.append(f"{source.name} gave nothing at all, so nothing is dropped; `pincite remove` drops it")
+        prune = False
     settle_vanished(library, gone, report, prune=prune)

@@ -5,14 +5,19 @@ A file that has moved, a copy of one, and one that was only touched need no read
 
 from __future__ import annotations
 
+import os
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from indexer.discover import Candidate, Plan, digest, file_state, no_file
+from indexer.discover import Candidate, Plan, digest, file_state, no_file, under
 from indexer.entries import Entry, FileState
 from indexer.errors import UnreadError
 from indexer.library import Library
 
+# When more documents than this vanish at once, and with them most of what was there, a drive was unplugged more likely than a
+# folder emptied.
+SUSPICIOUS = 10
 # Bytes. A file larger than this is a mistake more often than a document.
 LARGEST = 512 * 1024 * 1024
 
@@ -149,3 +154,20 @@ def _failed_before(candidate: Candidate, circumstances: str) -> bool:
         and failure.circumstances == circumstances
         and failure.stamp == candidate.stamp
     )
+
+
+def unplugged(planned: Plan, vanished: Sequence[Entry]) -> list[Path]:
+    """The paths of which nothing at all is there, where there was so much that they look like drives that are not mounted."""
+    return [
+        root
+        for root in planned.roots
+        if sum(under(entry.location, [root]) for entry in vanished) > SUSPICIOUS and root.is_dir() and _empty(root)
+    ]
+
+
+def _empty(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as found:
+            return next(found, None) is None
+    except OSError:
+        return False

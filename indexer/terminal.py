@@ -70,3 +70,8 @@ def printable(text: str) -> str:
 def plain(text: str) -> str:
     """As `printable`, on one line."""
     return " ".join(printable(text).split())
+
+
+def counted(number: int, what: str) -> str:
+    """`1 chunk`, `2,000 chunks`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING
 from indexer.discover import plan
 from indexer.errors import PinciteError
 from indexer.ingestion import ingest
-from indexer.sync import needs, still_vanished
+from indexer.sync import SUSPICIOUS, needs, still_vanished
 
 if TYPE_CHECKING:
     from indexer.embedding import Embedder
     from indexer.library import Library
     from indexer.report import Report
 
-# Milliseconds that changes are gathered for: an editor saves in several steps, a copy of a folder takes a while.
-GATHER = 1000
+# Milliseconds without a change before there is an ingest, and with changes all the time: an editor saves in several steps,
+# a download grows for minutes.
+QUIET, GATHER = 400, 5000
+# Milliseconds between two looks at `stop` and at the clock.
+TICK = 1000
 # Seconds after which everything is looked at though nothing was told: network drives tell of nothing.
 LOOK_AGAIN = 300
 # Seconds to wait for another writer.
 PATIENCE = 600.0
-# When more files than this, and more than half of all, vanish at once, a drive was unplugged more likely than a folder
-# emptied: nothing is dropped then.
-SUSPICIOUS = 10
+# Seconds that a file may take to be written: until then one that can't be read is no loss of what it said before.
+SETTLING = 30.0
 
 
 def watch(
@@ -48,7 +50,7 @@ def watch(
                 prune = not _suspicious(library, paths, include, exclude)
                 return ingest(
                     library, paths, embedder, include=include, exclude=exclude, prune=prune, jobs=jobs,
-                    passwords=passwords,
+                    passwords=passwords, settling=SETTLING,
                 )  # fmt: skip
         except PinciteError as error:
             return error
@@ -59,7 +61,7 @@ def watch(
         try:
             for found in changes(
                 *paths, watch_filter=lambda _, path: not Path(path).absolute().is_relative_to(own), debounce=GATHER,
-                stop_event=stop, rust_timeout=GATHER, yield_on_timeout=True,
+                step=QUIET, stop_event=stop, rust_timeout=TICK, yield_on_timeout=True,
             ):  # fmt: skip
                 # At first, too: what changed between the first ingest and the start of the watch, nobody tells.
                 if found or time.monotonic() - looked > LOOK_AGAIN:
@@ -67,14 +69,14 @@ def watch(
                     looked = time.monotonic()
         except FileNotFoundError:
             # A drive that is not mounted yet, or no longer.
-            time.sleep(GATHER / 1000)
+            time.sleep(TICK / 1000)
             if stop is None or not stop.is_set():
                 continue
         return
 
 
 def _suspicious(library: Library, paths: Sequence[Path], include: Sequence[str], exclude: Sequence[str]) -> bool:
-    """Whether so much has vanished from one of the paths at once that it had better be looked at by a person."""
+    """Whether more than half of one of the paths has vanished at once: then it had better be looked at by a person."""
     planned = plan(library, paths, include, exclude)
     if len(planned.vanished) <= SUSPICIOUS:
         return False

@@ -281,6 +281,9 @@ def main() -> None:
         talk("stopped")
         sys.exit(130)
     except Exception as error:
+        if _interrupted(error):
+            talk("stopped")
+            sys.exit(130)
         if context.get("debug"):
             raise
         reason = (
@@ -293,6 +296,16 @@ def main() -> None:
     finally:
         # All is said: Ctrl-C while Python itself ends could only change the exit code.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is at the bottom of it: while a module is imported it may come out as an ImportError."""
+    seen = 0
+    while error is not None and seen < 20:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error, seen = error.__cause__ or error.__context__, seen + 1
+    return False
 
 
 if __name__ == "__main__":

@@ -44,7 +44,9 @@ def asked(pincite: Pincite) -> Iterator[Pincite]:
 
 def test_what_is_not_there_is_told_and_makes_no_library(asked: Pincite) -> None:
     none = asked.of(asked.folder / "none")
-    missing = "nosuch: there is no such file or folder. Check the path."
+    missing = (
+        "nosuch: there is no such file or folder. Check the path; `pincite remove PATH` drops what was read from it."
+    )
     assert none.error("ingest", "nosuch") == missing
     assert none.error("ingest", "nosuch", "--dry-run") == missing
     assert not none.library.exists()
@@ -291,7 +293,7 @@ def test_a_library_file_that_is_gone_takes_its_indexes_with_it(pincite: Pincite,
     assert [(hit["document"], list(hit["ranks"])) for hit in hits] == [("other.txt", ["dense"])], (
         "only by meaning, as it has no such word"
     )
-    assert pincite("verify").err == "sound: 1 documents, 1 chunks\n"
+    assert pincite("verify").err == "sound: 1 document, 1 chunk\n"
 
 
 def test_derived_indexes_can_be_deleted_or_damaged(asked: Pincite, company: Path) -> None:

@@ -216,14 +216,14 @@ def test_ingest_skips_what_is_unchanged_replaces_what_changed_and_prunes(pincite
     os.utime(docs / "handbook.md", (0, 0))  # another time, the same bytes
     told = fresh("ingest", "docs", "--dry-run")
     assert told.out.splitlines() == [
-        "new      docs/sub/new.md", "changed  docs/canteen.txt", "vanished docs/travel.pdf",
+        "new      docs/sub/new.md", "changed  docs/canteen.txt", "vanished docs/travel.pdf", "skipped  docs/tune.mp3",
     ]  # fmt: skip
     second = fresh("ingest", "docs", "--json")
     assert second.json["added"] == ["docs/sub/new.md"]
     assert second.json["updated"] == ["docs/canteen.txt"]
     assert (second.json["unchanged"], second.json["vanished"], second.json["removed"]) == (2, ["docs/travel.pdf"], [])
     assert second.json["skipped"] == {".mp3": 1}
-    assert "1 document has no file any more; --prune drops it" in second.err
+    assert "1 document no longer where it was read; --prune drops it" in second.err
     after = {entry["source"]: entry for entry in fresh("list", "--json").json}
     assert after["docs/handbook.md"] == before["docs/handbook.md"]
     assert after["docs/canteen.txt"]["sha256"] != before["docs/canteen.txt"]["sha256"]
@@ -300,7 +300,17 @@ def test_list_show_and_status_tell_what_is_there(pincite: Pincite, company: Path
     ]  # fmt: skip
     assert "             Sick leave\n" in pincite("show", "handbook.md").out
     status = pincite("status", "--json").json
-    assert list(status) == ["library", "documents", "chunks", "pages", "generation", "embedder", "kinds", "failures"]
+    assert list(status) == [
+        "library",
+        "documents",
+        "chunks",
+        "pages",
+        "generation",
+        "embedder",
+        "kinds",
+        "failures",
+        "notes",
+    ]
     assert (status["documents"], status["chunks"], status["pages"], status["failures"]) == (4, 6, 2, [])
     assert status["embedder"] == "all-MiniLM-L6-v2"
     assert "documents  4 (6 chunks)\n" in pincite("status").out

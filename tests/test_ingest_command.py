@@ -58,23 +58,24 @@ def locked() -> bytes:
 
 
 def test_a_dry_run_tells_what_the_ingest_then_does(fresh: Pincite, mixed: Path) -> None:
-    told = fresh("ingest", "mixed", "--dry-run")
+    told = fresh("ingest", "mixed", "--dry-run", code=3)
     assert told.out.splitlines() == [
         "new      mixed/a.md", "new      mixed/prices.csv", "new      mixed/sub/same.md (equal to mixed/a.md)",
-        "fails    mixed/broken.pdf is not a PDF that can be read (Failed to load document (PDFium: Data format error).)",
+        "fails    mixed/broken.pdf is not a PDF that can be read (Data format error)",
+        "skipped  mixed/\ufffd[31mred.tune", "skipped  mixed/tune.mp3",
     ]  # fmt: skip
     lines = told.err.splitlines()
-    assert lines[0] == "3 new, 1 fail, 0 unchanged; 2 of kinds that are not read"
+    assert lines[0] == "3 new, 1 fail, 2 skipped"
     assert re.fullmatch(r"2 chunks to embed, \d+ tokens: about \d+ s", lines[1])
     assert not fresh.library.exists()
-    planned = fresh("ingest", "mixed", "--dry-run", "--json").json
+    planned = fresh("ingest", "mixed", "--dry-run", "--json", code=3).json
     report = fresh("ingest", "mixed", "--json", code=3).json
     assert (planned["new"], planned["copies"]) == (report["added"], report["copies"])
     assert (planned["chunks"], planned["tokens"]) == (report["embedded"], report["tokens"])
     assert planned["seconds"] > 0
     (mixed / "a.md").rename(mixed / "b.md")
     (mixed / "prices.csv").write_text("Product,Price\nHydra,12 EUR\nLyra,6 EUR\n", encoding="utf-8")
-    again = fresh("ingest", "mixed", "--dry-run", "--json").json
+    again = fresh("ingest", "mixed", "--dry-run", "--json", code=3).json
     assert (again["moved"], again["new"], again["changed"]) == ({"mixed/b.md": "mixed/a.md"}, [], ["mixed/prices.csv"])
     assert list(again["failed"]) == ["mixed/broken.pdf"]
     done = fresh("ingest", "mixed", "--json", code=3).json
@@ -150,7 +151,8 @@ def test_what_failed_is_not_read_again_until_it_changes_or_a_person_asks(fresh: 
     (fresh.folder / "right.txt").write_text(f"wrong\n{PASSWORD}\n", encoding="utf-8")
     for file in ("wrong.txt", "right.txt"):
         (fresh.folder / file).chmod(0o600)
-    assert fresh("ingest", "docs", "--password-file", "wrong.txt", "--json", code=3).json["failed"] == failed
+    wrong = fresh("ingest", "docs", "--password-file", "wrong.txt", "--json", code=3).json["failed"]
+    assert [one["reason"] for one in wrong] == ["is protected by a password, and the password given does not open it"]
     assert fresh("ingest", "docs", "--retry", "--json", code=3).json["failed"] == failed
     assert "five million" not in fresh("search", "secret budget").out
     report = fresh("ingest", "docs", "--password-file", "right.txt", "--json").json
@@ -231,8 +233,14 @@ def test_a_source_that_breaks_leaves_what_is_there(fresh: Pincite) -> None:
     ("arguments", "told"),
     [
         ((), "Missing argument"),
-        (("docs", "--reader", READER), "--reader takes neither PATH nor --dry-run"),
-        (("--reader", READER, "--dry-run"), "--reader takes neither PATH nor --dry-run"),
+        (("docs", "--reader", READER), "it does not go with PATH"),
+        (("--reader", READER, "--dry-run", "--retry"), "it does not go with --retry, --dry-run"),
+        (("--reader", READER, "--include", "*.md", "--jobs", "1"), "it does not go with --include, --jobs"),
+        (
+            ("--reader", READER, "--exclude", "*", "--password-file", "p"),
+            "it does not go with --exclude, --password-file",
+        ),
+        (("",), "the path is empty"),
         (("docs", "--reader-arg", "a=1"), "need --reader"),
         (("docs", "--jobs", "-1"), "--jobs"),
     ],
@@ -294,7 +302,7 @@ def test_watching_keeps_the_library_in_step(fresh: Pincite) -> None:
         until(lambda: names(fresh) == ["docs/leave.md", "docs/moved.md"], "a moved file is found at its new place")
         (docs / "leave.md").unlink()
         until(lambda: names(fresh) == ["docs/moved.md"], "a vanished file is dropped")
-    assert fresh("verify").err == "sound: 1 documents, 1 chunks\n"
+    assert fresh("verify").err == "sound: 1 document, 1 chunk\n"
 
 
 def test_watching_drops_nothing_when_a_drive_is_gone(fresh: Pincite) -> None:

@@ -111,9 +111,9 @@ def read(data: bytes, name: str) -> Document:
     suffix = PurePath(name).suffix.lower()
     target = READERS.get(suffix)
     if target is None:
-        known = " ".join(sorted(READERS.keys() - CODE))
         raise ReadError(
-            f"is of a kind that Pincite does not read ({suffix or 'no suffix'})", f"It reads {known} and source code."
+            f"is of a kind that Pincite does not read ({suffix or 'no suffix'})",
+            "Convert it to PDF, or to text; if it is text, give it the suffix .txt.",
         )
     if not data:
         raise ReadError("is empty", "There is nothing in it to index.")

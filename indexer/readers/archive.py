@@ -14,7 +14,7 @@ from indexer.naming import title_from_name
 from indexer.readers.assembly import Assembly, one_line
 from indexer.readers.nesting import Nest, nested
 from indexer.readers.package import DAMAGE, reason, refuse_bomb
-from indexer.readers.protected.passwords import HINT, LOCKED
+from indexer.readers.protected.passwords import locked
 from indexer.readers.protected.zip_archive import is_protected, member_unlocked
 from indexer.records import Document
 
@@ -47,7 +47,7 @@ def read_zip(data: bytes, name: str) -> Document:
         assembly.notes[_MOST_NOTES:] = [f"{len(assembly.notes) - _MOST_NOTES} more notes on its files"]
     if not assembly.text_length:
         if sum(kinds.values()) < len(members) and all(is_protected(member) for member in members):
-            raise ReadError(LOCKED, HINT)
+            raise locked()
         raise ReadError(
             "holds no file that gives text", assembly.notes[0] if assembly.notes else "There is nothing in it."
         )

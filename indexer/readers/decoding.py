@@ -107,11 +107,15 @@ def decode(data: bytes, declared: str = "") -> str:
 
 
 def _as_text(text: str) -> str:
-    """The text, unless control characters make up more than a tenth of it (random bytes have an eighth)."""
-    controls = sum(text.count(chr(code)) for code in (*range(9), 11, *range(14, 27), *range(28, 32), *range(127, 160)))
-    if controls * 10 > len(text):
+    if mostly_controls(text):
         raise _not_text("is mostly control characters")
     return text
+
+
+def mostly_controls(text: str) -> bool:
+    """Whether control characters make up more than a tenth of it: no text does that, and random bytes have an eighth."""
+    controls = sum(text.count(chr(code)) for code in (*range(9), 11, *range(14, 27), *range(28, 32), *range(127, 160)))
+    return controls * 10 > len(text)
 
 
 def _not_text(why: str) -> ReadError:

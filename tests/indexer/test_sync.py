@@ -613,4 +613,4 @@ def test_the_table_by_format_counts_copies_and_what_has_moved(shelf: Shelf) -> N
     assert (counts.read, counts.unchanged) == (5, 0) and counts.chunks == shelf.library.count("chunks")
     (shelf.folder.root / "0.md").rename(shelf.folder.root / "9.md")
     counts = shelf.ingest().formats[".md"]
-    assert (counts.read, counts.unchanged, counts.chunks) == (1, 4, 0)
+    assert (counts.read, counts.moved, counts.unchanged, counts.chunks) == (0, 1, 4, 0)

@@ -39,7 +39,8 @@ _FORBIDDEN = re.compile(r"\b(?:401|403|unauthori[sz]ed|forbidden|authenticat|inv
 class Fetched:
     """One document of a source: `location` is its identity from run to run, `source` what people call it.
 
-    `sha256` tells a changed document from one that is not. `document` is None when there is a `problem`.
+    `sha256` tells a changed document from one that is not. `document` is None when there is a `problem`. `lasting` says
+    whether the location stays when the text changes.
     """
 
     location: str
@@ -47,6 +48,7 @@ class Fetched:
     sha256: str
     document: Document | None
     problem: ReadError | None = None
+    lasting: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,11 @@ class Source:
                     "%s gives its documents no lasting identity: one whose text changes is a new one, and the old one has "
                     "vanished. Name a key of their metadata with --reader-id if one identifies them.", self.name,
                 )  # fmt: skip
-            key = identity if identity and isinstance(identity, str) else f"sha256:{sha256[:32]}"
-            location = self._free(key, taken)
+            stated = identity if isinstance(identity, str) else ""
+            location = self._free(stated or f"sha256:{sha256[:32]}", taken)
             name = shown_name(parts[0], f"{self.name.rpartition(':')[2]}/{location.removeprefix(self.prefix)}")
             document, problem = self._read(parts, identity)
-            yield Fetched(location, name, sha256, document, problem)
+            yield Fetched(location, name, sha256, document, problem, bool(stated))
 
     def _free(self, key: str, taken: set[str]) -> str:
         """The location for a key; the second with the same one is numbered."""

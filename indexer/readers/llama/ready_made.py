@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from indexer.errors import ReadError
 from indexer.readers.assembly import Assembly, clean, one_line
+from indexer.readers.decoding import mostly_controls
 from indexer.readers.text import add_markdown, add_paragraphs, read_markdown, read_plain
 from indexer.readers.titles import meaningful_title
 from indexer.records import Block, Document
@@ -147,9 +148,12 @@ def title_of(parts: Sequence[Part]) -> str:
 def read_parts(parts: Sequence[Part]) -> Document:
     """The Document of what belongs together: pages in order, or the pieces of a file joined.
 
-    Raises ReadError: no text in it, or the source says that it could not fetch it.
+    Raises ReadError: no text in it, bytes of something else in it, or the source says that it could not fetch it.
     """
     _refuse_errors(parts)
+    # Readers of files take what they don't know for text, and leave out the bytes that are none.
+    if mostly_controls("".join(part.text for part in parts)):
+        raise ReadError("is not text: it is mostly control characters", "Load it with a reader of its kind.")
     numbers = _numbers(parts)
     document = _one_text(parts) if numbers is None else _pages(parts, numbers)
     title = title_of(parts)

@@ -22,7 +22,7 @@ from indexer.readers.pdf.annotations import page_overlays
 from indexer.readers.pdf.layout import OutlineEntry, Page, lay_out
 from indexer.readers.pdf.lines import Line, page_lines, turned
 from indexer.readers.pdf.text import Sheet, mend
-from indexer.readers.protected.passwords import HINT, LOCKED, passwords
+from indexer.readers.protected.passwords import locked, passwords
 from indexer.readers.scans import scanned_page
 from indexer.readers.titles import settle_title
 from indexer.records import Document
@@ -113,7 +113,7 @@ def _opened(data: bytes) -> Any:
         except pypdfium2.PdfiumError as error:
             if error.err_code != pypdfium2.raw.FPDF_ERR_PASSWORD:
                 raise _RefusedError(one_line(str(error))) from None
-    raise ReadError(LOCKED, HINT)
+    raise locked()
 
 
 def _page(pdf: Any, number: int) -> tuple[Page, bool]:
@@ -199,7 +199,7 @@ def _read_by_pypdf(data: bytes, assembly: Assembly, reason: str) -> str:
         try:
             reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
             if reader.is_encrypted and not any(reader.decrypt(password) for password in ("", *passwords())):
-                raise ReadError(LOCKED, HINT)
+                raise locked()
             assembly.pages = len(reader.pages)
             for number, page in enumerate(reader.pages, 1):
                 for paragraph in re.split(r"\n\s*\n", clean(page.extract_text())):
@@ -213,7 +213,10 @@ def _read_by_pypdf(data: bytes, assembly: Assembly, reason: str) -> str:
                 assembly.notes.append("is damaged: not all of it could be read")
                 return ""
             why = reason or one_line(str(error)) or type(error).__name__
-            raise ReadError(f"is not a PDF that can be read ({why[:120]})", _DAMAGED_HINT) from error
+            said = re.search(r"PDFium: ([^)]+)", why)
+            raise ReadError(
+                f"is not a PDF that can be read ({(said[1] if said else why)[:120].rstrip('.')})", _DAMAGED_HINT
+            ) from error
 
 
 @contextlib.contextmanager

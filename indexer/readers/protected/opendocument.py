@@ -13,7 +13,7 @@ from typing import Any
 from indexer.errors import ReadError
 from indexer.readers.nesting import MOST_UNPACKED
 from indexer.readers.package import Package, attribute, child, local
-from indexer.readers.protected.passwords import HINT, LOCKED, passwords
+from indexer.readers.protected.passwords import LOCKED, locked, passwords
 
 MANIFEST = "META-INF/manifest.xml"
 WHOLE = "encrypted-package"
@@ -61,7 +61,7 @@ def opendocument_unlocked(package: Package) -> bytes:
             if part is not None:
                 parts[lock.part] = part
         return _packed(parts)
-    raise ReadError(LOCKED, HINT)
+    raise locked()
 
 
 def _locks(package: Package) -> list[_Lock]:

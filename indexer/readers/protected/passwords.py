@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from indexer.errors import PinciteError
+from indexer.errors import PinciteError, ReadError
 
 # What every reader says of a file that none of the passwords opens.
 LOCKED = "is protected by a password"
@@ -40,6 +40,14 @@ def given(passwords: Sequence[str]) -> Iterator[None]:
 def passwords() -> tuple[str, ...]:
     """The passwords to try, in the order given; the empty one is not among them."""
     return _PASSWORDS.get()
+
+
+def locked() -> ReadError:
+    """What is said of a file that none of the passwords opens."""
+    if not passwords():
+        return ReadError(LOCKED, HINT)
+    tried = "the password given does not open it" if len(passwords()) == 1 else "none of the passwords given opens it"
+    return ReadError(f"{LOCKED}, and {tried}", "Add the right one to the password file, on a line of its own.")
 
 
 def read_password_file(path: Path) -> tuple[str, ...]:

@@ -12,8 +12,7 @@ import struct
 import zipfile
 import zlib
 
-from indexer.errors import ReadError
-from indexer.readers.protected.passwords import HINT, LOCKED, passwords
+from indexer.readers.protected.passwords import locked, passwords
 
 _AES = 99
 _EXTRA = 0x9901
@@ -39,7 +38,7 @@ def member_unlocked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
             content = _aes(archive, member, encoded) if aes else _zipcrypto(archive, member, encoded)
             if content is not None:
                 return content
-    raise ReadError(LOCKED, HINT)
+    raise locked()
 
 
 def _zipcrypto(archive: zipfile.ZipFile, member: zipfile.ZipInfo, password: bytes) -> bytes | None:

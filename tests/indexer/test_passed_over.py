@@ -1,0 +1,229 @@
+"""What an ingest passes over or drops: counted, named, and never without a word."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from indexer import watching
+from indexer.discover import plan
+from indexer.errors import ReadError
+from indexer.estimate import estimate_ingest
+from indexer.ingestion import ingest
+from indexer.library import Library, open_library
+from indexer.readers.llama.connectors import Fetched, Source
+from indexer.readers.text import read_markdown
+from indexer.source_ingestion import ingest_source
+from indexer.sync import SUSPICIOUS
+from indexer.verification import verify
+from tests.conformance.hash_embedder import HashEmbedder
+
+BROKEN = b"PK\x03\x04 half of a letter"
+
+
+@dataclass
+class Shelf:
+    """A folder of notes, and a library of it."""
+
+    root: Path
+    library: Library
+    embedder: HashEmbedder = field(default_factory=HashEmbedder)
+
+    def write(self, name: str, text: str | bytes = "") -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = text or f"# {name}\n\nThis is what {name} says."
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def ingest(self, **options: Any) -> Any:
+        return ingest(self.library, self.root, self.embedder, jobs=0, **options)
+
+    def dry(self, **options: Any) -> Any:
+        return estimate_ingest(self.library, [self.root], self.embedder, jobs=0, **options)
+
+    @property
+    def names(self) -> list[str]:
+        return [entry.source for entry in self.library.entries()]
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Any:
+    (tmp_path / "docs").mkdir()
+    with open_library(tmp_path / "library", create=True) as library:
+        yield Shelf(tmp_path / "docs", library)
+
+
+def test_what_is_hidden_or_ignored_is_counted_and_a_dry_run_names_it(shelf: Shelf) -> None:
+    for name in (
+        "a.md",
+        ".secret.md",
+        ".git/config",
+        "node_modules/x/readme.md",
+        "draft.md",
+        "~$letter.docx",
+        "tune.mp3",
+    ):
+        shelf.write(name)
+    shelf.write(".pinciteignore", "draft*\n")
+    report = shelf.ingest()
+    assert report.skipped == {"(hidden)": 4, "(ignored)": 2, ".mp3": 1}
+    assert shelf.dry().skips == {
+        "docs/.secret.md": "(hidden)", "docs/.git/": "(hidden)", "docs/.pinciteignore": "(hidden)",
+        "docs/~$letter.docx": "(hidden)", "docs/node_modules/": "(ignored)", "docs/draft.md": "(ignored)",
+        "docs/tune.mp3": ".mp3",
+    }  # fmt: skip
+
+
+def test_what_comes_to_be_ignored_is_told_and_pruned_but_what_one_run_excludes_stays(shelf: Shelf) -> None:
+    for name in ("a.md", "old/b.md", "old/c.md", "d.txt"):
+        shelf.write(name)
+    shelf.ingest()
+    assert shelf.ingest(exclude=["old"], prune=True).removed == []
+    assert shelf.ingest(include=["*.txt"], prune=True).removed == []
+    shelf.write(".pinciteignore", "old/\n")
+    (shelf.root / "d.txt").rename(shelf.root / ".d.txt")
+    assert (shelf.dry().ignored, shelf.dry(prune=True).removed) == (
+        ["docs/old/b.md", "docs/old/c.md"],
+        ["docs/d.txt", "docs/old/b.md", "docs/old/c.md"],
+    )
+    report = shelf.ingest()
+    assert (report.ignored, report.vanished, report.removed) == (
+        ["docs/old/b.md", "docs/old/c.md"],
+        ["docs/d.txt"],
+        [],
+    )
+    assert "docs/old/b.md" in shelf.names
+    assert sorted(shelf.ingest(prune=True).removed) == ["docs/d.txt", "docs/old/b.md", "docs/old/c.md"]
+    assert shelf.names == ["docs/a.md"] and verify(shelf.library) == []
+
+
+def test_a_file_named_by_itself_is_read_and_stays_though_it_is_hidden(shelf: Shelf) -> None:
+    hidden = shelf.write(".notes.md")
+    ingest(shelf.library, hidden, shelf.embedder, jobs=0)
+    assert ingest(shelf.library, hidden, shelf.embedder, jobs=0, prune=True).removed == []
+    assert shelf.names == [".notes.md"]
+
+
+def test_what_was_read_before_and_is_damaged_now_is_dropped_with_a_word(shelf: Shelf) -> None:
+    shelf.write("letter.docx", letter := _letter())
+    shelf.ingest()
+    path = shelf.write("letter.docx", BROKEN)
+    assert shelf.dry().removed == ["docs/letter.docx"]
+    report = shelf.ingest()
+    assert ([one.source for one in report.failed], report.removed) == (["docs/letter.docx"], ["docs/letter.docx"])
+    assert shelf.names == [] and shelf.ingest().removed == []
+    path.write_bytes(letter)
+    assert shelf.ingest().added == ["docs/letter.docx"]
+
+
+def test_what_is_still_being_written_keeps_what_it_said_until_it_has_settled(shelf: Shelf) -> None:
+    shelf.write("letter.docx", _letter())
+    shelf.ingest()
+    shelf.write("letter.docx", BROKEN)
+    report = shelf.ingest(settling=60)
+    assert (report.removed, shelf.names) == ([], ["docs/letter.docx"])
+    assert report.failed[0].hint.endswith("What was read of it before is kept.")
+    assert verify(shelf.library) == []
+    assert shelf.ingest(settling=1e-9).removed == ["docs/letter.docx"], (
+        "it is looked at again, though it has not changed"
+    )
+
+
+def test_a_watch_drops_nothing_that_is_half_written(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf.write("letter.docx", _letter())
+    shelf.ingest()
+    shelf.write("letter.docx", BROKEN)
+    report = next(watching.watch(shelf.library, [shelf.root], shelf.embedder, jobs=0))
+    assert (report.removed, shelf.names) == ([], ["docs/letter.docx"])  # type: ignore[union-attr]
+    monkeypatch.setattr(watching, "SETTLING", 0.0)
+    report = next(watching.watch(shelf.library, [shelf.root], shelf.embedder, jobs=0))
+    assert report.removed == ["docs/letter.docx"]  # type: ignore[union-attr]
+
+
+def test_a_folder_that_is_all_empty_was_unmounted_more_likely_than_emptied(shelf: Shelf) -> None:
+    for number in range(SUSPICIOUS + 1):
+        shelf.write(f"{number}.md")
+    shelf.ingest()
+    shutil.rmtree(shelf.root)
+    shelf.root.mkdir()
+    report = shelf.ingest(prune=True)
+    assert (report.removed, len(report.vanished), len(report.warnings)) == ([], SUSPICIOUS + 1, 1)
+    assert "is empty: was a drive unmounted?" in report.warnings[0]
+    assert shelf.dry(prune=True).removed == []
+    shelf.write("new.md")
+    assert len(shelf.ingest(prune=True).removed) == SUSPICIOUS + 1
+    (shelf.root / "new.md").unlink()
+    assert shelf.ingest(prune=True).removed == ["docs/new.md"], "of so little nobody need be asked"
+
+
+@pytest.mark.parametrize("glob", ["sub/*.txt", "docs/sub/*.txt", "docs/sub", "b.txt", "sub"])
+def test_a_glob_fits_the_name_and_the_path_from_the_folder_or_below_it(shelf: Shelf, glob: str) -> None:
+    shelf.write("a.txt")
+    shelf.write("sub/b.txt")
+    for options, expected in (({"include": [glob]}, ["docs/sub/b.txt"]), ({"exclude": [glob]}, ["docs/a.txt"])):
+        planned = plan(shelf.library, [shelf.root], **options)
+        assert ([one.source for one in planned.candidates], planned.warnings) == (expected, ())
+
+
+def test_a_glob_that_fits_nothing_is_told(shelf: Shelf) -> None:
+    shelf.write("a.txt")
+    assert shelf.ingest(include=["*.txt", "["]).warnings == ["--include '[' fits no file"]
+
+
+@dataclass
+class Wiki:
+    """A source as `ingest_source` sees one."""
+
+    pages: list[Fetched] = field(default_factory=list)
+    name: str = "wiki:Reader"
+    prefix: str = "wiki:Reader/"
+
+    def fetch(self) -> Any:
+        yield from self.pages
+
+    def source(self) -> Source:
+        return cast(Source, self)
+
+
+def _page(name: str) -> Fetched:
+    return Fetched(
+        f"wiki:Reader/{name}", name, f"hash of {name}", read_markdown(f"# {name}\n\nIt says so.".encode(), "")
+    )
+
+
+def test_a_source_whose_documents_can_not_be_told_apart_loses_none(shelf: Shelf) -> None:
+    wiki = Wiki([_page("one"), _page("two")])
+    assert len(ingest_source(shelf.library, wiki.source(), shelf.embedder).added) == 2
+    nameless = ReadError("has no metadatum 'nosuch'", "Check --reader-id.")
+    wiki.pages = [Fetched(f"wiki:Reader/sha256:{n}", f"{n}", "", None, nameless, lasting=False) for n in range(2)]
+    report = ingest_source(shelf.library, wiki.source(), shelf.embedder, prune=True)
+    assert (report.removed, report.vanished, len(report.failed), len(report.warnings)) == ([], [], 2, 1)
+    assert shelf.names == ["one", "two"]
+    # One that has a name and fails hinders nobody.
+    wiki.pages = [_page("one"), Fetched("wiki:Reader/three", "three", "", None, ReadError("has no text in it", ""))]
+    assert ingest_source(shelf.library, wiki.source(), shelf.embedder, prune=True).removed == ["two"]
+
+
+def test_a_source_that_gives_nothing_at_all_loses_nothing(shelf: Shelf) -> None:
+    wiki = Wiki([_page(f"{number}") for number in range(SUSPICIOUS + 1)])
+    ingest_source(shelf.library, wiki.source(), shelf.embedder)
+    wiki.pages = []
+    report = ingest_source(shelf.library, wiki.source(), shelf.embedder, prune=True)
+    assert (report.removed, len(report.vanished), len(report.warnings)) == ([], SUSPICIOUS + 1, 1)
+
+
+def _letter() -> bytes:
+    import io
+
+    from docx import Document as Docx
+
+    made = io.BytesIO()
+    docx = Docx()
+    docx.add_paragraph("Dear customer, the pump that you ordered is green.")
+    docx.save(made)
+    return made.getvalue()
