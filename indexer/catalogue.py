@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer import database, wire
 from indexer.config import DATABASE
-from indexer.entries import Entry, Failure, Found, Identity, Paragraph
+from indexer.entries import Entry, Failure, Found, Identity, Paragraph, Place
 from indexer.errors import LibraryError
 from indexer.naming import resolve, title_from_name
 from indexer.records import Box, Chunk, Document, Where
@@ -75,6 +75,20 @@ class Catalogue:
         return [
             Entry(*(*row[:8], row[8] or title_from_name(row[1]), *row[9:13], _notes(row[13]), *row[14:]))
             for row in rows
+        ]
+
+    def places(self) -> list[Place]:
+        """Where each document is from, by name."""
+        rows = self._rows(
+            """SELECT document_id, source, kind, modified_ns, changed_ns FROM files
+               JOIN documents ON documents.id = document_id ORDER BY source"""
+        )
+        # The time of a file that had only just been written is not noted, for the next ingest not to trust it.
+        return [
+            Place(
+                i, source, kind, (modified if modified >= 0 else changed) / 1e9 if max(modified, changed) > 0 else None
+            )
+            for i, source, kind, modified, changed in rows
         ]
 
     def failures(self) -> list[Failure]:
@@ -171,6 +185,13 @@ class Catalogue:
         return sorted(
             self._found("SELECT id FROM chunks WHERE document_id = ?", (document_id,)),
             key=lambda found: found.chunk.start,
+        )
+
+    def chunks_within(self, document_ids: Iterable[int]) -> list[tuple[int, int]]:
+        """Every chunk of these documents with its paragraph, in order."""
+        return self._rows(
+            "SELECT id, paragraph FROM chunks WHERE document_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (json.dumps(list(document_ids)),),
         )
 
     def chunk_ids(self) -> set[int]:

@@ -94,6 +94,19 @@ class FileState:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a document is from: one of its names, how its bytes are read, and when they were changed, in seconds since 1970.
+
+    `changed` is None where nobody knows.
+    """
+
+    document_id: int
+    source: str
+    kind: str
+    changed: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Paragraph:
     """Neighbouring chunks that are found by their words as one; `id` is the first one's. `text` is what stands there."""
 

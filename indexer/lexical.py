@@ -13,7 +13,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,8 @@ WRITER_BYTES = 64_000_000
 # from those of the living. So all is written anew when more than this part was deleted, or any of so few chunks.
 DELETED_PART = 0.25
 FEW = 2000
+# Paragraphs that a query can name; of more, a search finds enough among its best.
+NARROW = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,8 @@ class LexicalIndex:
         terms: list[str] = self._analyzers[name].analyze(languages.folded(text))
         return terms
 
-    def search(self, question: str, k: int) -> list[tuple[int, float]]:
-        """The k paragraphs that match a question's words best: (paragraph id, BM25), best first."""
+    def search(self, question: str, k: int, within: Set[int] | None = None) -> list[tuple[int, float]]:
+        """The k paragraphs that match a question's words best: (paragraph id, BM25), best first; of those `within`, if given."""
         # The query is built from terms, never parsed: punctuation in a question is not syntax.
         from tantivy import Occur, Query
 
@@ -124,15 +126,31 @@ class LexicalIndex:
         if not clauses:
             return []
         query = Query.boolean_query(clauses)
+        if within is not None and len(within) <= NARROW:
+            allowed = Query.const_score_query(Query.term_set_query(self._schema, "id", list(within)), 0.0)
+            query = Query.boolean_query([(Occur.Must, query), (Occur.Must, allowed)])
         found: list[tuple[int, float]] = []
         for number, part in enumerate(self._parts):
             asked = query
             if number == 0 and self._beyond is not None:
                 asked = Query.boolean_query([(Occur.Must, query), (Occur.MustNot, self._beyond)])
-            hits = part.search(asked, max(1, min(k + len(self._masked), part.num_docs)), count=False).hits
-            ids = part.fast_field_values("id", [address for _, address in hits])
-            found += [(i, float(score)) for i, (score, _) in zip(ids, hits, strict=True) if i not in self._masked]
+            found += self._best(part, asked, k, within)
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
+
+    def _best(self, part: Any, query: Any, k: int, within: Set[int] | None) -> list[tuple[int, float]]:
+        """The k best living paragraphs of a part; more and more are asked for, until so many of them are `within`."""
+        wanted = k + len(self._masked)
+        while True:
+            hits = part.search(query, max(1, min(wanted, part.num_docs)), count=False).hits
+            ids = part.fast_field_values("id", [address for _, address in hits])
+            found = [
+                (i, float(score))
+                for i, (score, _) in zip(ids, hits, strict=True)
+                if i not in self._masked and (within is None or i in within)
+            ]
+            if len(found) >= k or len(hits) < wanted:
+                return found[:k]
+            wanted *= 8
 
     def ids(self) -> set[int]:
         """Every paragraph that a search can find."""

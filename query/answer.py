@@ -19,6 +19,7 @@ from query.tokens import counter
 if TYPE_CHECKING:
     from indexer.config import Settings
     from indexer.library import Library
+    from query.filters import Filter
     from query.llm import Model, Reply
     from query.reader import CrossReader, Reader, Reading
     from query.retrieve import Searcher
@@ -76,18 +77,18 @@ class QueryEngine:
         named = self.settings.model
         return named if named or self.settings.llm.startswith(("http://", "https://")) else self.settings.llm
 
-    def search(self, question: str, k: int = 10, *, rerank: bool = False) -> Hits:
-        """The k best chunks, best first; with `rerank`, the first in the re-ranker's order.
+    def search(self, question: str, k: int = 10, *, rerank: bool = False, filter: Filter | None = None) -> Hits:
+        """The k best chunks of the documents that fit the filter, best first; with `rerank`, the first in the re-ranker's order.
 
-        Raises PinciteError for an empty question.
+        Raises PinciteError for an empty question, or when no document fits.
         """
         if not rerank or self.reader is None:
-            return self.searcher.search(question, k)
-        found, _ = self._reranked(question, max(k, READ))
+            return self.searcher.search(question, k, filter)
+        found, _ = self._reranked(question, max(k, READ), filter)
         return replace(found, hits=found.hits[:k])
 
-    def _reranked(self, question: str, k: int) -> tuple[Hits, Mapping[int, Reading] | None]:
-        found = self.searcher.search(question, k)
+    def _reranked(self, question: str, k: int, chosen: Filter | None) -> tuple[Hits, Mapping[int, Reading] | None]:
+        found = self.searcher.search(question, k, chosen)
         if self.reader is None:
             return found, None
         started = time.perf_counter()
@@ -97,18 +98,18 @@ class QueryEngine:
         told = {**found.took_ms, "rerank": round(took, 3), "total": round(total, 3)}
         return replace(found, hits=hits, took_ms=told), readings
 
-    def pack(self, question: str, *, budget: int | None = None) -> Pack:
-        """The prompt that would be sent. `budget` caps the passages' tokens.
+    def pack(self, question: str, *, budget: int | None = None, filter: Filter | None = None) -> Pack:
+        """The prompt that would be sent, from the documents that fit the filter. `budget` caps the passages' tokens.
 
-        Raises PinciteError for an empty question, WindowError when the window is too small for it.
+        Raises PinciteError for an empty question or when no document fits, WindowError when the window is too small for it.
         """
-        return self._pack(self._offered(question), budget)
+        return self._pack(self._offered(question, filter), budget)
 
-    def _offered(self, question: str) -> Hits:
+    def _offered(self, question: str, chosen: Filter | None = None) -> Hits:
         """What is offered to the packer: the best hits, re-ranked when the settings say so, with the worth of their parts."""
         from query.weighing import weighed
 
-        found, readings = self._reranked(question, max(OFFERED, self.settings.window // TOKENS_A_HIT))
+        found, readings = self._reranked(question, max(OFFERED, self.settings.window // TOKENS_A_HIT), chosen)
         return replace(found, hits=weighed(question, found.hits, self.searcher, readings))
 
     @property
@@ -124,17 +125,18 @@ class QueryEngine:
         self,
         question: str,
         *,
+        filter: Filter | None = None,
         on_text: Callable[[str], None] | None = None,
         on_send: Callable[[Model, Pack], None] | None = None,
     ) -> Answer:
-        """Answer a question. `on_text` gets a model's words as they come; `on_send` is told before anything is sent.
+        """Answer a question from the documents that fit the filter. `on_text` gets a model's words as they come; `on_send` is told before anything is sent.
 
         Raises ModelError when the model can't be reached or does not answer.
         """
         from query.extract import answerable, extract
 
         started = time.perf_counter()
-        hits = self._offered(question)
+        hits = self._offered(question, filter)
         searched = time.perf_counter()
         packed = self._pack(hits, None)
         taken = time.perf_counter()
@@ -255,13 +257,14 @@ def engine_of(library: Library, settings: Settings | None = None) -> QueryEngine
     return engines[settings]
 
 
-def search(library: Library, question: str, k: int = 10) -> Hits:
-    """The k best chunks for a question, best first. Raises PinciteError for an empty question."""
-    return engine_of(library).search(question, k)
+def search(library: Library, question: str, k: int = 10, *, filter: Filter | None = None) -> Hits:
+    """The k best chunks for a question, best first. Raises PinciteError for an empty question, or when no document fits."""
+    return engine_of(library).search(question, k, filter=filter)
 
 
 def pack(
-    library: Library, question: str, *, window: int | None = None, reserve: int | None = None, budget: int | None = None
+    library: Library, question: str, *, window: int | None = None, reserve: int | None = None, budget: int | None = None,
+    filter: Filter | None = None,
 ) -> Pack:  # fmt: skip
     """The prompt that would be sent for a question, and the ledger of its window. Sizes are tokens.
 
@@ -273,9 +276,9 @@ def pack(
         window=settings.window if window is None else window,
         reserve=settings.reserve if reserve is None else reserve,
     )
-    return engine_of(library, sized).pack(question, budget=budget)
+    return engine_of(library, sized).pack(question, budget=budget, filter=filter)
 
 
-def ask(library: Library, question: str, settings: Settings | None = None) -> Answer:
+def ask(library: Library, question: str, settings: Settings | None = None, *, filter: Filter | None = None) -> Answer:
     """Answer a question from a library, by the model that the settings name or the built-in answerer."""
-    return engine_of(library, settings).ask(question)
+    return engine_of(library, settings).ask(question, filter=filter)

@@ -9,6 +9,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import wraps
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from indexer.config import Settings
     from indexer.records import Answer, Pack, Where
     from query.answer import QueryEngine
+    from query.filters import Filter
     from query.llm import Model
 
 BUILT_IN = "built-in"
@@ -63,6 +65,29 @@ def batched(command: Callable[..., Any]) -> Callable[..., Any]:
     return common(command)
 
 
+def filtering(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which documents may be used; the command gets them as `chosen`."""
+
+    @wraps(command)
+    def filtered(
+        *arguments: Any, within: tuple[str, ...], types: tuple[str, ...], after: str, before: str, **options: Any
+    ) -> Any:
+        from query.filters import Filter
+
+        chosen = Filter(within, types, after, before)
+        return command(*arguments, chosen=chosen or None, **options)
+
+    for option in (
+        click.option("--before", metavar="DATE", default="", help="Only files last changed before YYYY[-MM[-DD]]."),
+        click.option("--after", metavar="DATE", default="", help="Only files last changed since then."),
+        click.option("--type", "types", multiple=True, metavar="SUFFIX", help="Only files of this kind: pdf, docx …"),
+        click.option("--in", "within", multiple=True, metavar="PATH_PREFIX",
+                     help="Only this document or folder, as `pincite list` names it."),
+    ):  # fmt: skip
+        filtered = option(filtered)
+    return filtered
+
+
 def reranking(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option that names what re-ranks."""
     return click.option(
@@ -81,14 +106,17 @@ rerank_by_default = click.option(
 @click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="How many hits.")
 @click.option("--rerank/--no-rerank", default=False, show_default=True, help="Read the first candidates again.")
 @reranking
+@filtering
 @batched
-def search(question: str | None, batch: Path | None, k: int, *, rerank: bool, as_json: bool, **flags: Any) -> None:
+def search(
+    question: str | None, batch: Path | None, k: int, *, rerank: bool, as_json: bool, chosen: Filter | None, **flags: Any
+) -> None:  # fmt: skip
     """Find the passages that a question is about."""
     _one_or_many(question, batch)
     engine = _engine(settings(**flags))
     if batch:
-        return _each(batch, lambda asked: engine.search(asked, k, rerank=rerank).as_json())
-    hits = engine.search(_asked(question), k, rerank=rerank)
+        return _each(batch, lambda asked: engine.search(asked, k, rerank=rerank, filter=chosen).as_json())
+    hits = engine.search(_asked(question), k, rerank=rerank, filter=chosen)
     if as_json:
         return json_line(hits.as_json())
     for rank, hit in enumerate(hits, 1):
@@ -107,16 +135,18 @@ def search(question: str | None, batch: Path | None, k: int, *, rerank: bool, as
 @click.option("--tokenizer", metavar="FILE", help="Its tokenizer.json, or the folder that holds it.")
 @rerank_by_default
 @reranking
+@filtering
 @batched
 def pack(
-    question: str | None, batch: Path | None, budget: int | None, *, rerank: bool, as_json: bool, **flags: Any
-) -> None:
+    question: str | None, batch: Path | None, budget: int | None, *, rerank: bool, as_json: bool, chosen: Filter | None,
+    **flags: Any,
+) -> None:  # fmt: skip
     """Show the prompt that would be sent, and what every token of the window went to."""
     _one_or_many(question, batch)
     engine = _engine(settings(**{**flags, **_unread(rerank=rerank)}))
     if batch:
-        return _each(batch, lambda asked: engine.pack(asked, budget=budget).as_json())
-    packed = engine.pack(_asked(question), budget=budget)
+        return _each(batch, lambda asked: engine.pack(asked, budget=budget, filter=chosen).as_json())
+    packed = engine.pack(_asked(question), budget=budget, filter=chosen)
     if as_json:
         return json_line(packed.as_json())
     return _show_pack(packed)
@@ -131,20 +161,23 @@ def pack(
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
 @rerank_by_default
 @reranking
+@filtering
 @batched
-def ask(question: str | None, batch: Path | None, *, dry_run: bool, rerank: bool, as_json: bool, **flags: Any) -> None:
+def ask(
+    question: str | None, batch: Path | None, *, dry_run: bool, rerank: bool, as_json: bool, chosen: Filter | None, **flags: Any
+) -> None:  # fmt: skip
     """Answer a question, with the exact places that say so."""
     _one_or_many(question, batch)
     engine = _engine(settings(**{**flags, **_unread(rerank=rerank)}))
     if dry_run:
         if batch:
-            return _each(batch, lambda asked: engine.pack(asked).as_json())
-        packed = engine.pack(_asked(question))
+            return _each(batch, lambda asked: engine.pack(asked, filter=chosen).as_json())
+        packed = engine.pack(_asked(question), filter=chosen)
         return json_line(packed.as_json()) if as_json else _show_pack(packed)
     if batch:
-        return _each(batch, lambda asked: engine.ask(asked, on_send=_announce).as_json())
+        return _each(batch, lambda asked: engine.ask(asked, filter=chosen, on_send=_announce).as_json())
     live = sys.stdout.isatty() and not as_json
-    answer = engine.ask(_asked(question), on_text=_stream if live else None, on_send=_announce)
+    answer = engine.ask(_asked(question), filter=chosen, on_text=_stream if live else None, on_send=_announce)
     if not engine.library.count("chunks"):
         talk("the library is empty")
     if as_json:

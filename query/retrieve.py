@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from indexer.embedding import embedder_of
@@ -12,15 +13,30 @@ from indexer.naming import title_from_name
 from indexer.records import Hit, Hits
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from indexer.embedding import Embedder
     from indexer.library import Library
+    from query.filters import Filter
 
 # Candidates that each method gives to the fusion.
 DEPTH = 200
+# Filters whose documents are kept at hand.
+FILTERS = 8
 # The part of the lexical score. The bundled embedder was trained on English: elsewhere its word goes for less. Measured with
 # tests/benchmarks/measure.py: between .4 and .6, and .6 and .85, covered changes by a point at most.
 LEXICAL_WEIGHT = {"en": 0.45}
 LEXICAL_WEIGHT_ELSEWHERE = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class _Within:
+    """What a search is restricted to: documents by the name that they are shown by, paragraphs, chunks (None: all of them)."""
+
+    names: Mapping[int, str]
+    paragraphs: frozenset[int] | None
+    chunks: npt.NDArray[np.int64] | None
 
 
 class Searcher:
@@ -34,9 +50,13 @@ class Searcher:
         self.embedder = embedder
         self.lexical = LexicalIndex(library)
         self.dense = DenseIndex(library)
+        self._known: dict[Filter, _Within] = {}
 
-    def search(self, question: str, k: int = 10) -> Hits:
-        """The k best chunks for a question, best first. Raises PinciteError for an empty question."""
+    def search(self, question: str, k: int = 10, filter: Filter | None = None) -> Hits:
+        """The k best chunks for a question, best first, of the documents that fit the filter.
+
+        Raises PinciteError for an empty question, or when no document fits.
+        """
         if not question.strip():
             raise PinciteError(
                 "the question is empty.", 'Ask something: pincite ask "How many days of leave do I get?"'
@@ -44,15 +64,30 @@ class Searcher:
         took = {}
         depth = max(DEPTH, k)
         started = time.perf_counter()
-        lexical = self.lexical.search(question, depth)
+        within = self._within(filter) if filter else _Within({}, None, None)
+        lexical = self.lexical.search(question, depth, within.paragraphs)
         took["lexical"] = time.perf_counter() - started
         vector = self.embedder.embed_question(question)
         took["embed"] = time.perf_counter() - started - took["lexical"]
-        dense = self.dense.search(vector, depth)
+        dense = self.dense.search(vector, depth, within.chunks)
         took["dense"] = time.perf_counter() - started - took["lexical"] - took["embed"]
         hits = self._fuse({"lexical": lexical, "dense": dense}, k)
+        hits = tuple(replace(hit, document=within.names.get(hit.chunk.document_id, hit.document)) for hit in hits)
         took["total"] = time.perf_counter() - started
         return Hits(question, hits, {name: round(1000 * seconds, 3) for name, seconds in took.items()})
+
+    def _within(self, chosen: Filter) -> _Within:
+        """What fits a filter; of the last ones it is known."""
+        import numpy as np
+
+        if chosen not in self._known:
+            names = chosen.documents(self.library)
+            pairs = self.library.chunks_within(names)
+            if len(self._known) >= FILTERS:
+                del self._known[next(iter(self._known))]
+            ids = np.array([chunk for chunk, _ in pairs], np.int64)
+            self._known[chosen] = _Within(names, frozenset(paragraph for _, paragraph in pairs), ids)
+        return self._known[chosen]
 
     def _fuse(self, rankings: Mapping[str, list[tuple[int, float]]], k: int) -> tuple[Hit, ...]:
         ranks: dict[int, dict[str, int]] = {}

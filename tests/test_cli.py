@@ -364,3 +364,15 @@ def test_output_for_an_old_terminal_and_for_whoever_stops_reading(pincite: Pinci
     assert (nobody.out, nobody.err) == ("", "")
     full = pincite.error("list", before=("bash", "-c", '"$@" > /dev/full', "bash"))
     assert full == "the output can't be written: No space left on device. Nothing in the library was lost."
+
+
+def test_a_filter_restricts_every_way_of_asking(pincite: Pincite) -> None:
+    for command in (("search", "leave"), ("pack", "leave"), ("ask", "leave", "--dry-run")):
+        found = pincite(*command, "--in", "docs/sub", "--json").json
+        assert {one["document"] for one in found.get("hits") or found["passages"]} == {"docs/sub/prices.csv"}
+    assert pincite("ask", "When does the canteen open?", "--type", "txt", "--json").json["citations"]
+    assert pincite("ask", "When does the canteen open?", "--type", "pdf", "--json").json["status"] == "not found"
+    assert pincite.error("search", "leave", "--type", "xyz").startswith("No document fits --type xyz. There are types ")
+    assert pincite.error("search", "leave", "--after", "soon") == (
+        "--after soon: that is no date. Give YYYY, YYYY-MM or YYYY-MM-DD."
+    )
