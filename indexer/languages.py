@@ -77,3 +77,22 @@ def _detector() -> Any:
         .with_minimum_relative_distance(CLEAR)
         .build()
     )
+
+
+def likely(text: str, among: frozenset[str]) -> dict[str, float]:
+    """How likely a text, however short, is in each of these languages: all together 1. Empty when there is nothing to tell apart."""
+    detector = _among(among)
+    if detector is None:
+        return {}
+    values = detector.compute_language_confidence_values(text)
+    return {str(one.language.iso_code_639_1.name).lower(): float(one.value) for one in values}
+
+
+@cache
+def _among(codes: frozenset[str]) -> Any:
+    from lingua import IsoCode639_1, LanguageDetectorBuilder
+
+    known = [getattr(IsoCode639_1, code.upper()) for code in sorted(codes & {*STEMMERS, *UNSPACED})]
+    if len(known) < 2:
+        return None
+    return LanguageDetectorBuilder.from_iso_codes_639_1(*known).with_low_accuracy_mode().build()

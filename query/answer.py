@@ -19,6 +19,7 @@ from query.tokens import counter
 if TYPE_CHECKING:
     from indexer.config import Settings
     from indexer.library import Library
+    from query.explaining import Explanation
     from query.filters import Filter
     from query.llm import Model, Reply
     from query.reader import CrossReader, Reader, Reading
@@ -86,6 +87,12 @@ class QueryEngine:
             return self.searcher.search(question, k, filter)
         found, _ = self._reranked(question, max(k, READ), filter)
         return replace(found, hits=found.hits[:k])
+
+    def explain(self, hits: Hits) -> list[Explanation]:
+        """Why each of these hits, as `search` gave them, stands where it does."""
+        from query.explaining import explained
+
+        return explained(hits.question, hits.hits, self.searcher)
 
     def _reranked(self, question: str, k: int, chosen: Filter | None) -> tuple[Hits, Mapping[int, Reading] | None]:
         found = self.searcher.search(question, k, chosen)

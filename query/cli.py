@@ -105,23 +105,36 @@ rerank_by_default = click.option(
 @pincite.command()
 @click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="How many hits.")
 @click.option("--rerank/--no-rerank", default=False, show_default=True, help="Read the first candidates again.")
+@click.option("--explain", is_flag=True, help="Show which words matched, what each method made of a hit, and the sum.")
 @reranking
 @filtering
 @batched
 def search(
-    question: str | None, batch: Path | None, k: int, *, rerank: bool, as_json: bool, chosen: Filter | None, **flags: Any
+    question: str | None, batch: Path | None, k: int, *, rerank: bool, explain: bool, as_json: bool,
+    chosen: Filter | None, **flags: Any
 ) -> None:  # fmt: skip
     """Find the passages that a question is about."""
     _one_or_many(question, batch)
     engine = _engine(settings(**flags))
+
+    def found(asked: str) -> dict[str, Any]:
+        hits = engine.search(asked, k, rerank=rerank, filter=chosen)
+        told = hits.as_json()
+        for hit, why in zip(told["hits"], engine.explain(hits) if explain else (), strict=False):
+            hit["explain"] = why.as_json()
+        return told
+
     if batch:
-        return _each(batch, lambda asked: engine.search(asked, k, rerank=rerank, filter=chosen).as_json())
-    hits = engine.search(_asked(question), k, rerank=rerank, filter=chosen)
+        return _each(batch, found)
     if as_json:
-        return json_line(hits.as_json())
+        return json_line(found(_asked(question)))
+    hits = engine.search(_asked(question), k, rerank=rerank, filter=chosen)
+    reasons = engine.explain(hits) if explain else []
     for rank, hit in enumerate(hits, 1):
         data(f"{rank:>2}. {plain(hit.document)}{_place(hit.chunk.where)}")
         data(f"    {plain(hit.text)}")
+        for line in str(reasons[rank - 1]).splitlines() if explain else ():
+            data(f"      {plain(line)}")
     if not hits:
         talk("nothing found: the library is empty" if not engine.library.count("chunks") else "nothing found")
     return None

@@ -13,11 +13,12 @@ from indexer.dense import DenseIndex
 from indexer.entries import FileState
 from indexer.errors import PinciteError
 from indexer.ingestion import refresh
+from indexer.languages import likely
 from indexer.lexical import LexicalIndex
 from indexer.library import Library, open_library
 from indexer.readers.text import read_markdown
 from query.answer import search
-from query.retrieve import LEXICAL_WEIGHT, LEXICAL_WEIGHT_ELSEWHERE, Searcher, searcher
+from query.retrieve import LANGUAGE_WEIGHT, LEXICAL_WEIGHT, LEXICAL_WEIGHT_ELSEWHERE, Searcher, searcher
 from tests.conformance.hash_embedder import HashEmbedder
 
 EMBEDDER = HashEmbedder()
@@ -74,6 +75,7 @@ def test_hits_are_the_fusion_of_both_rankings(library: Library, question: str) -
         ranks = {name: list(ranking).index(i) + 1 for name, (ranking, i) in at.items() if i in ranking}
         weight = LEXICAL_WEIGHT.get(found.language, LEXICAL_WEIGHT_ELSEWHERE)
         score = weight * by_words.get(found.chunk.paragraph, 0.0) + (1 - weight) * by_meaning.get(chunk_id, 0.0)
+        score += LANGUAGE_WEIGHT * likely(question, frozenset({"en", "fr"}))[found.language]
         expected[chunk_id] = (ranks, pytest.approx(score, abs=1e-6))
     hits = search(library, question, 100)
     assert {hit.chunk.id: (dict(hit.ranks), hit.score) for hit in hits} == expected
