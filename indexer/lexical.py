@@ -15,6 +15,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 FOLDER = "lexical"
 # Raised when the fields or analyzers change, so that old folders are made anew.
-FORMAT = 3
+FORMAT = 4
 # Bytes that the writer may hold before it writes a segment. Tantivy asks for 15 MB a thread at least.
 WRITER_BYTES = 64_000_000
 # What is deleted still counts as a document that has its words, until its segment is written anew: BM25's weights drift
@@ -99,17 +100,18 @@ class LexicalIndex:
 
     def terms(self, question: str) -> dict[str, list[str]]:
         """The question's terms, each once, by the analyzers of the languages in the library; stop words are not among them."""
-        return {name: list(dict.fromkeys(self._analyzed(name, question))) for name in sorted(self._languages)}
+        return {name: list(dict.fromkeys(chain(*self._analyzed(name, question)))) for name in sorted(self._languages)}
 
     def terms_of(self, text: str, language: str) -> set[str]:
         """The terms of a text as the index has them, for a document of that language."""
-        return set(self._analyzed(languages.field(language), text))
+        return set(chain(*self._analyzed(languages.field(language), text)))
 
-    def _analyzed(self, name: str, text: str) -> list[str]:
+    def _analyzed(self, name: str, text: str) -> tuple[list[str], list[str]]:
+        """The terms of a text's words, and of its compounds."""
         if name not in self._analyzers:
             self._analyzers[name] = languages.analyzer(name)
-        terms: list[str] = self._analyzers[name].analyze(languages.folded(text))
-        return terms
+        words, compounds = languages.prepared(text, name)
+        return self._analyzers[name].analyze(words), self._analyzers[name].analyze(compounds)
 
     def search(self, question: str, k: int) -> list[tuple[int, float]]:
         """The k paragraphs that match a question's words best: (paragraph id, BM25), best first."""
@@ -150,10 +152,13 @@ class LexicalIndex:
 
         total = sum(part.num_docs for part in self._parts)
         weights: dict[str, float] = {}
-        for name, terms in self.terms(question).items():
-            for term in terms:
+        for name in sorted(self._languages):
+            words, compounds = self._analyzed(name, question)
+            for term in dict.fromkeys(words + compounds):
                 matching = sum(part.doc_freq(_field(name), term) for part in self._parts)
-                weights[term] = log(1 + (total - matching + 0.5) / (matching + 0.5))
+                # Nobody need have written the words of a compound as one.
+                if matching or term in words:
+                    weights[term] = log(1 + (total - matching + 0.5) / (matching + 0.5))
         return weights
 
 
@@ -228,7 +233,9 @@ def _add(writer: Any, paragraphs: Iterable[Paragraph]) -> int:
         document = Document()
         document.add_integer("id", paragraph.id)
         text = f"{context_of(paragraph.title, paragraph.where.heading)}\n{paragraph.text}"
-        document.add_text(_field(languages.field(paragraph.language)), languages.folded(text))
+        name = languages.field(paragraph.language)
+        for part in languages.prepared(text, name):
+            document.add_text(_field(name), part)
         writer.add_document(document)
         count += 1
     return count
