@@ -34,8 +34,6 @@ _THAI = "\u0e00"
 _WITH_MARKS = r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*"
 # Apostrophes and primes as the one on the keyboard, the Turkish I as i (a dot would stay), Russian ё as most people write it.
 _ALIKE = dict.fromkeys("\u2018\u2019\u201b\u02bc\u02b9\u2032", "'") | {"İ": "I", "Ё": "Е", "ё": "е"}
-# What English and Dutch hang on with an apostrophe; elsewhere the articles before it are stop words.
-_HUNG_ON = re.compile(r"'(?<=[^\W\d_].)(?i:s|t|d|m|re|ve|ll)(?![^\W_])")
 # ae, oe and ue for ä, ö and ü, as Snowball's german2 reads them: a u between vowels makes its sound with the first, as in
 # "Steuer". "Poesie" becomes "Pösie", in documents and in questions alike.
 _UMLAUT = re.compile(r"[ao]e|(?<![aeiouyqäöü])ue", re.IGNORECASE)
@@ -79,9 +77,7 @@ def prepared(text: str, name: str) -> tuple[str, str]:
         grams = [gram for run in _UNSPACED_RUN.findall(text) for gram in _grams(run)]
         text = _UNSPACED_RUN.sub(" ", text) if grams else text
     found = compounds(text)
-    if name in ("en", "nl") and "'" in text:
-        text = _HUNG_ON.sub("", text)
-    elif name == "de":
+    if name == "de":
         text = _UMLAUT.sub(lambda pair: _UMLAUTS[pair.group()[0].lower()], text)
     return " ".join((text, *grams)), " ".join(found)
 
