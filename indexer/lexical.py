@@ -161,6 +161,13 @@ class LexicalIndex:
                     weights[term] = log(1 + (total - matching + 0.5) / (matching + 0.5))
         return weights
 
+    def named(self, question: str) -> float:
+        """How much of a question, weighed by rarity, are codes and numbers that some paragraph has as wholes: 0 … 1."""
+        weights = self.rarity(question)
+        wholes = {term for name in self._languages for term in self._analyzed(name, question)[1]}
+        codes = sum(weights.get(term, 0.0) for term in wholes if any(map(str.isdigit, term)))
+        return codes / sum(weights.values()) if codes else 0.0
+
 
 def catch_up(library: Library, *, anew: bool = False) -> None:
     """Bring the folder up to the library's state; with `anew`, write all of it again. Needs the writer lock.

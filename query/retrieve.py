@@ -44,17 +44,17 @@ class Searcher:
         took = {}
         depth = max(DEPTH, k)
         started = time.perf_counter()
-        lexical = self.lexical.search(question, depth)
+        lexical, named = self.lexical.search(question, depth), self.lexical.named(question)
         took["lexical"] = time.perf_counter() - started
         vector = self.embedder.embed_question(question)
         took["embed"] = time.perf_counter() - started - took["lexical"]
         dense = self.dense.search(vector, depth)
         took["dense"] = time.perf_counter() - started - took["lexical"] - took["embed"]
-        hits = self._fuse({"lexical": lexical, "dense": dense}, k)
+        hits = self._fuse({"lexical": lexical, "dense": dense}, k, named)
         took["total"] = time.perf_counter() - started
         return Hits(question, hits, {name: round(1000 * seconds, 3) for name, seconds in took.items()})
 
-    def _fuse(self, rankings: Mapping[str, list[tuple[int, float]]], k: int) -> tuple[Hit, ...]:
+    def _fuse(self, rankings: Mapping[str, list[tuple[int, float]]], k: int, named: float) -> tuple[Hit, ...]:
         ranks: dict[int, dict[str, int]] = {}
         scores: dict[int, dict[str, float]] = {}
         shares: dict[int, dict[str, float]] = {}
@@ -67,7 +67,7 @@ class Searcher:
                     scores.setdefault(chunk_id, {})[method] = score
                     shares.setdefault(chunk_id, {})[method] = share
         places = self.library.paragraphs_of_chunks(ranks)
-        fused = {i: _fused(shares[i], language) for i, (_, language) in places.items()}
+        fused = {i: _fused(shares[i], language, named) for i, (_, language) in places.items()}
         best = sorted(fused, key=lambda i: (-fused[i], i))[:k]
         found = self.library.found(best)  # the texts of the best only: candidates are many, and documents long
         return tuple(
@@ -99,8 +99,10 @@ def _shares(method: str, ranking: list[tuple[int, float]]) -> list[float]:
     return [(score - lowest) / span if span > 0 else 1.0 for _, score in ranking]
 
 
-def _fused(shares: Mapping[str, float], language: str) -> float:
+def _fused(shares: Mapping[str, float], language: str, named: float) -> float:
+    # A code or number means nothing to an embedder: as much of the question as these are goes to the words.
     lexical = LEXICAL_WEIGHT.get(language, LEXICAL_WEIGHT_ELSEWHERE)
+    lexical += (1 - lexical) * named
     return lexical * shares.get("lexical", 0.0) + (1 - lexical) * shares.get("dense", 0.0)
 
 

@@ -119,6 +119,16 @@ def test_rarity_is_the_inverse_document_frequency(library: Library) -> None:
         lexical.catch_up(library)
 
 
+def test_how_much_of_a_question_is_codes_and_numbers(library: Library) -> None:
+    put(library, book("parts.md", "# Parts\n\nThe pump HX-200 costs 1,250.00 EUR.\n\n# Mail\n\nWrite an e-mail."))
+    index = lexical.LexicalIndex(library)
+    questions = ["a pump", "e-mail", "HX-300", "price of 1250,01", "10", "HX-200", "HX200 pump", "what costs 1.250,00?"]
+    assert [index.named(question) > 0 for question in questions] == [False] * 5 + [True] * 3
+    rarity = index.rarity("pump HX-200")
+    assert set(rarity) == {"pump", "hx", "200", "hx200"}
+    assert index.named("pump HX-200") == pytest.approx(rarity["hx200"] / sum(rarity.values()))
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Library:
     library = library_at(tmp_path_factory.mktemp("small") / "library", *shelf(4))
