@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from itertools import chain, pairwise
 from typing import Any
@@ -30,6 +30,7 @@ _UNSPACED_RUN = re.compile(
 )
 _FAR_EAST = re.compile("[\u0e00-\u1fff\u2e80-\U0003ffff]")  # at least: quick to look for
 _THAI = "\u0e00"
+_WORD = re.compile(r"[^\W_]+")
 # Marks belong to the letter before them: in Tamil, Hindi, Thai a word is not over there.
 _WITH_MARKS = r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*"
 # Apostrophes and primes as the one on the keyboard, the Turkish I as i (a dot would stay), Russian ё as most people write it.
@@ -44,20 +45,20 @@ SAMPLE = 4000
 CLEAR = 0.2
 
 
-def field(language: str) -> str:
-    """The analyzer for a language: its own code, "cjk", or "" for any other."""
+def analyzer_of(language: str) -> str:
+    """The name of the analyzer for a language: its own code, "cjk", or "" for any other."""
     if language in STEMMERS:
         return language
     return "cjk" if language in UNSPACED else ""
 
 
-def fields() -> list[str]:
+def analyzers() -> list[str]:
     """Every analyzer there is."""
     return [*STEMMERS, "cjk", ""]
 
 
 def analyzer(name: str) -> Any:
-    """A tantivy.TextAnalyzer for a field name of `fields`: `analyze(text)` gives the terms of what `prepared` gave."""
+    """A tantivy.TextAnalyzer by a name of `analyzers`: `analyze(text)` gives the terms of what `prepared` gave."""
     from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
     tokenizer = Tokenizer.regex(_WITH_MARKS) if name in ("ta", "cjk", "") else Tokenizer.simple()
@@ -69,8 +70,48 @@ def analyzer(name: str) -> Any:
     return builder.filter(Filter.ascii_fold()).build()
 
 
+class Analyzers:
+    """What makes terms of texts, each made when it is first needed. Not for use from several threads at once."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+        self._stops: dict[str, Any] = {}
+
+    def terms(self, text: str, name: str, without: Collection[str] = ()) -> tuple[list[str], list[str]]:
+        """The terms of a text's words but those `without`, and of its compounds, with repeats, by the analyzer of that name."""
+        if name not in self._made:
+            self._made[name] = analyzer(name)
+        words, compound = prepared(text, name)
+        if without:
+            words = _WORD.sub(lambda word: "" if word.group().lower() in without else word.group(), words)
+        return self._made[name].analyze(words), self._made[name].analyze(compound) if compound else []
+
+    def stop_words(self, question: str, known: Collection[str]) -> set[str]:
+        """The words of a question that say nothing in the language that it seems to be asked in, rather one of the `known`.
+
+        In documents of another language they are rare, and would count as if they were what is asked for.
+        """
+        text = folded(question)
+        if not self._stops:
+            self._stops = {code: _splitter(STEMMERS[code]) for code in sorted(_WITH_STOP_WORDS)} | {"": _splitter()}
+        words = {code: set(splitter.analyze(text)) for code, splitter in self._stops.items()}
+        stops = {code: words[""] - kept for code, kept in words.items() if kept < words[""]}
+        # One alone tells no language: "die" says nothing in German, but much in English.
+        sure = {code: len(some) + (code in known) for code, some in stops.items()}
+        most = max(sure.values(), default=0)
+        likely = [stops[code] for code in stops if sure[code] == most]
+        return set.intersection(*likely) if most > 1 else set()
+
+
+def _splitter(stop_words: str = "") -> Any:
+    from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
+
+    builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.lowercase())
+    return (builder.filter(Filter.stopword(stop_words)) if stop_words else builder).build()
+
+
 def prepared(text: str, name: str) -> tuple[str, str]:
-    """A text as the analyzer of a field takes it: its words, and its compounds."""
+    """A text as the analyzer of that name takes it: its words, and its compounds."""
     text = folded(text)
     grams: list[str] = []
     if _FAR_EAST.search(text):

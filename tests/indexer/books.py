@@ -109,7 +109,7 @@ def terms(text: str, language: str) -> list[str]:
     """A text's terms as the index should have them, with repeats."""
     from indexer import languages
 
-    name = languages.field(language)
+    name = languages.analyzer_of(language)
     return [term for part in languages.prepared(text, name) for term in languages.analyzer(name).analyze(part)]
 
 

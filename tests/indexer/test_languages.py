@@ -59,12 +59,12 @@ def test_a_long_text_is_judged_by_its_beginning_and_middle() -> None:
 def test_any_text_has_a_language_that_has_an_analyzer(text: str) -> None:
     code = languages.detect(text)
     assert code == "" or code in languages.STEMMERS or code in languages.UNSPACED
-    assert languages.field(code) in languages.fields()
+    assert languages.analyzer_of(code) in languages.analyzers()
 
 
 def words(code: str, text: str) -> list[str]:
     """A text's terms in a document of a language, without the compounds."""
-    name = languages.field(code)
+    name = languages.analyzer_of(code)
     return list(languages.analyzer(name).analyze(languages.prepared(text, name)[0]))
 
 
@@ -98,7 +98,7 @@ def test_the_terms_of_a_text(code: str, text: str, terms: list[str]) -> None:
     assert words(code, text) == terms
 
 
-@given(st.sampled_from(languages.fields()), st.text(max_size=60))
+@given(st.sampled_from(languages.analyzers()), st.text(max_size=60))
 @settings(max_examples=60, deadline=None)
 def test_terms_are_words_in_any_text(name: str, text: str) -> None:
     analyzer = languages.analyzer(name)
@@ -119,3 +119,22 @@ def test_terms_are_words_in_any_text(name: str, text: str) -> None:
 )
 def test_the_same_word_in_other_characters(code: str, one: str, other: str) -> None:
     assert words(code, one) == words(code, other) != []
+
+
+@pytest.mark.parametrize(
+    ("question", "known", "stops"),
+    [
+        ("What is the price of it?", {"en"}, {"is", "the", "of", "it"}),
+        ("What is the price of it?", {"fr"}, {"is", "the", "of", "it"}),
+        ("Quel est le prix de la pompe ?", {"en"}, {"le", "de", "la"}),
+        ("le prix de la pompe", {"en", "fr"}, {"le", "de", "la"}),
+        ("die casting", {"en"}, set()),
+        ("die Pumpe", {"de", "en"}, {"die"}),
+        ("price of pumps", {"en", "de"}, {"of"}),
+        ("Hydra", {"en"}, set()),
+        ("", {"en"}, set()),
+    ],
+)
+def test_the_stop_words_of_a_question(question: str, known: set[str], stops: set[str]) -> None:
+    found = languages.Analyzers().stop_words(question, known)
+    assert stops <= found and not found & {"price", "prix", "pump", "pumps", "pompe", "casting", "hydra"}, found
