@@ -15,6 +15,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from indexer.library import Library
 
 FOLDER = "lexical"
-# Raised when the fields or analyzers change, so that old folders are made anew.
-FORMAT = 3
+# Raised when the field or the analyzers change, so that old folders are made anew.
+FORMAT = 4
 # Bytes that the writer may hold before it writes a segment. Tantivy asks for 15 MB a thread at least.
 WRITER_BYTES = 64_000_000
 # What is deleted still counts as a document that has its words, until its segment is written anew: BM25's weights drift
@@ -64,14 +65,14 @@ class LexicalIndex:
     """
 
     def __init__(self, library: Library, opened: Opened | None = None) -> None:
-        self._analyzers: dict[str, Any] = {}
+        self._analyzers = languages.Analyzers()
         opened = opened or open_folder(library.folder)
         with library.reading():
             self._read(library, opened)
 
     def _read(self, library: Library, opened: Opened) -> None:
         self.generation = library.generation
-        self._languages = {languages.field(code) for code in library.languages()}
+        self._languages = {languages.analyzer_of(code) for code in library.languages()}
         # A folder that has come further than this state of the library lacks what went since; one that is older than what
         # the library has forgotten may hold what is gone.
         state, base = opened.state, opened.searcher
@@ -99,19 +100,18 @@ class LexicalIndex:
         self._parts.append(index.searcher())
         return count
 
-    def terms(self, question: str) -> dict[str, list[str]]:
+    def terms(self, question: str) -> list[str]:
         """The question's terms, each once, by the analyzers of the languages in the library; stop words are not among them."""
-        return {name: list(dict.fromkeys(self._analyzed(name, question))) for name in sorted(self._languages)}
+        return list(dict.fromkeys(term for words, wholes in self._asked(question) for term in chain(words, wholes)))
 
     def terms_of(self, text: str, language: str) -> set[str]:
         """The terms of a text as the index has them, for a document of that language."""
-        return set(self._analyzed(languages.field(language), text))
+        return set(chain(*self._analyzers.terms(text, languages.analyzer_of(language))))
 
-    def _analyzed(self, name: str, text: str) -> list[str]:
-        if name not in self._analyzers:
-            self._analyzers[name] = languages.analyzer(name)
-        terms: list[str] = self._analyzers[name].analyze(languages.folded(text))
-        return terms
+    def _asked(self, question: str) -> list[tuple[list[str], list[str]]]:
+        """The question's words and compounds, by each analyzer of the library."""
+        stop_words = self._analyzers.stop_words(question, self._languages)
+        return [self._analyzers.terms(question, name, stop_words) for name in sorted(self._languages)]
 
     def search(self, question: str, k: int, within: Set[int] | None = None) -> list[tuple[int, float]]:
         """The k paragraphs that match a question's words best: (paragraph id, BM25), best first; of those `within`, if given."""
@@ -119,9 +119,7 @@ class LexicalIndex:
         from tantivy import Occur, Query
 
         clauses = [
-            (Occur.Should, Query.term_query(self._schema, _field(name), term, "freq"))
-            for name, terms in self.terms(question).items()
-            for term in terms
+            (Occur.Should, Query.term_query(self._schema, "body", term, "freq")) for term in self.terms(question)
         ]
         if not clauses:
             return []
@@ -168,11 +166,22 @@ class LexicalIndex:
 
         total = sum(part.num_docs for part in self._parts)
         weights: dict[str, float] = {}
-        for name, terms in self.terms(question).items():
-            for term in terms:
-                matching = sum(part.doc_freq(_field(name), term) for part in self._parts)
-                weights[term] = log(1 + (total - matching + 0.5) / (matching + 0.5))
+        for words, wholes in self._asked(question):
+            for term in dict.fromkeys(words + wholes):
+                matching = sum(part.doc_freq("body", term) for part in self._parts)
+                # Nobody need have written the words of a compound as one.
+                if matching or term in words:
+                    weights[term] = log(1 + (total - matching + 0.5) / (matching + 0.5))
         return weights
+
+    def named(self, question: str) -> float:
+        """How much of a question, weighed by rarity, are codes and numbers that some paragraph has as wholes: 0 … 1."""
+        weights, shares = self.rarity(question), [0.0]
+        for words, wholes in self._asked(question):
+            codes = sum(weights.get(term, 0.0) for term in set(wholes) if any(map(str.isdigit, term)))
+            if codes:
+                shares.append(codes / sum(weights.get(term, 0.0) for term in {*words, *wholes}))
+        return max(shares)
 
 
 def catch_up(library: Library, *, anew: bool = False) -> None:
@@ -241,19 +250,15 @@ def _writing(index: Any) -> Iterator[Any]:
 def _add(writer: Any, paragraphs: Iterable[Paragraph]) -> int:
     from tantivy import Document
 
-    count = 0
+    count, analyzers = 0, languages.Analyzers()
     for paragraph in paragraphs:
         document = Document()
         document.add_integer("id", paragraph.id)
         text = f"{context_of(paragraph.title, paragraph.where.heading)}\n{paragraph.text}"
-        document.add_text(_field(languages.field(paragraph.language)), languages.folded(text))
+        document.add_text("body", " ".join(chain(*analyzers.terms(text, languages.analyzer_of(paragraph.language)))))
         writer.add_document(document)
         count += 1
     return count
-
-
-def _field(name: str) -> str:
-    return f"body_{name or 'any'}"
 
 
 def _schema() -> Any:
@@ -261,21 +266,15 @@ def _schema() -> Any:
 
     builder = SchemaBuilder()
     builder.add_integer_field("id", stored=False, indexed=True, fast=True)
-    for name in languages.fields():
-        builder.add_text_field(_field(name), tokenizer_name=_field(name), index_option="freq")
+    # Terms of all languages in one field: BM25 takes how rare a term is, and how long a paragraph, from the field.
+    builder.add_text_field("body", tokenizer_name="whitespace", index_option="freq")
     return builder.build()
-
-
-def _with_analyzers(index: Any) -> Any:
-    for name in languages.fields():
-        index.register_tokenizer(_field(name), languages.analyzer(name))
-    return index
 
 
 def _in_memory() -> Any:
     from tantivy import Index
 
-    return _with_analyzers(Index(_schema()))
+    return Index(_schema())
 
 
 def _make(folder: Path) -> None:
@@ -296,7 +295,7 @@ def _open(folder: Path) -> Any:
     from tantivy import Index
 
     try:
-        return _with_analyzers(Index.open(str(folder / FOLDER)))
+        return Index.open(str(folder / FOLDER))
     except (ValueError, OSError):
         return None
 
@@ -309,8 +308,7 @@ def _searcher(index: Any) -> Any:
         return None
     try:
         searcher = index.searcher()
-        for name in languages.fields():
-            searcher.search(Query.term_query(index.schema, _field(name), "a", "freq"), 1, count=False)
+        searcher.search(Query.term_query(index.schema, "body", "a", "freq"), 1, count=False)
     except (ValueError, OSError):
         return None
     return searcher

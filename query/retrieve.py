@@ -43,6 +43,30 @@ class _Within:
     chunks: npt.NDArray[np.int64] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What of a question decides how methods add up.
+
+    `spoken` says how likely it is in each of the library's languages, nothing where there is one; `named` how much of it, 0 … 1,
+    are codes and numbers.
+    """
+
+    spoken: Mapping[str, float]
+    named: float
+
+    def adds(self, shares: Mapping[str, float], language: str) -> dict[str, float]:
+        """What each method adds to the fused score of a chunk in that language, and what the language does.
+
+        A document of which the language can't be told, a table of numbers, is in all of them.
+        """
+        lexical = LEXICAL_WEIGHT.get(language, LEXICAL_WEIGHT_ELSEWHERE)
+        # A code or number means nothing to an embedder: as much of the question as these are goes to the words.
+        lexical += (1 - lexical) * self.named
+        weights = {"lexical": lexical, "dense": 1 - lexical}
+        adds = {method: weights[method] * share for method, share in shares.items()}
+        return {**adds, "language": LANGUAGE_WEIGHT * self.spoken.get(language, 1.0)} if self.spoken else adds
+
+
 class Searcher:
     """Searches one library, as of the moment it was made. Not for use from several threads at once."""
 
@@ -71,12 +95,13 @@ class Searcher:
         started = time.perf_counter()
         within = self._within(filter) if filter else _Within({}, None, None)
         lexical = self.lexical.search(question, depth, within.paragraphs)
+        asked = _Asked(likely(question, self._languages), self.lexical.named(question))
         took["lexical"] = time.perf_counter() - started
         vector = self.embedder.embed_question(question)
         took["embed"] = time.perf_counter() - started - took["lexical"]
         dense = self.dense.search(vector, depth, within.chunks)
         took["dense"] = time.perf_counter() - started - took["lexical"] - took["embed"]
-        hits = self._fuse({"lexical": lexical, "dense": dense}, likely(question, self._languages), k)
+        hits = self._fuse({"lexical": lexical, "dense": dense}, asked, k)
         hits = tuple(replace(hit, document=within.names.get(hit.chunk.document_id, hit.document)) for hit in hits)
         took["total"] = time.perf_counter() - started
         return Hits(question, hits, {name: round(1000 * seconds, 3) for name, seconds in took.items()})
@@ -94,9 +119,7 @@ class Searcher:
             self._known[chosen] = _Within(names, frozenset(paragraph for _, paragraph in pairs), ids)
         return self._known[chosen]
 
-    def _fuse(
-        self, rankings: Mapping[str, list[tuple[int, float]]], spoken: Mapping[str, float], k: int
-    ) -> tuple[Hit, ...]:
+    def _fuse(self, rankings: Mapping[str, list[tuple[int, float]]], asked: _Asked, k: int) -> tuple[Hit, ...]:
         ranks: dict[int, dict[str, int]] = {}
         scores: dict[int, dict[str, float]] = {}
         shares: dict[int, dict[str, float]] = {}
@@ -109,7 +132,7 @@ class Searcher:
                     scores.setdefault(chunk_id, {})[method] = score
                     shares.setdefault(chunk_id, {})[method] = share
         places = self.library.paragraphs_of_chunks(ranks)
-        adds = {i: _weighted(shares[i], language, spoken) for i, (_, language) in places.items()}
+        adds = {i: asked.adds(shares[i], language) for i, (_, language) in places.items()}
         fused = {i: sum(parts.values()) for i, parts in adds.items()}
         best = sorted(fused, key=lambda i: (-fused[i], i))[:k]
         found = self.library.found(best)  # the texts of the best only: candidates are many, and documents long
@@ -141,18 +164,6 @@ def _shares(method: str, ranking: list[tuple[int, float]]) -> list[float]:
     lowest = 0.0 if method == "lexical" else ranking[-1][1]
     span = ranking[0][1] - lowest
     return [(score - lowest) / span if span > 0 else 1.0 for _, score in ranking]
-
-
-def _weighted(shares: Mapping[str, float], language: str, spoken: Mapping[str, float]) -> dict[str, float]:
-    """What each method adds to the fused score of a chunk in that language, and what the language does.
-
-    `spoken` says how likely the question is in each of the library's languages. A document of which the language can't be told,
-    a table of numbers, is in all of them.
-    """
-    lexical = LEXICAL_WEIGHT.get(language, LEXICAL_WEIGHT_ELSEWHERE)
-    weights = {"lexical": lexical, "dense": 1 - lexical}
-    adds = {method: weights[method] * share for method, share in shares.items()}
-    return {**adds, "language": LANGUAGE_WEIGHT * spoken.get(language, 1.0)} if spoken else adds
 
 
 def searcher(library: Library, embedder: str = "") -> Searcher:

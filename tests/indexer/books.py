@@ -102,17 +102,17 @@ def check_searches(library: Library, books: list[Book], questions: list[str], k:
 
 
 def question_terms(question: str, language: str = "en") -> list[str]:
+    return list(dict.fromkeys(terms(question, language)))
+
+
+def terms(text: str, language: str) -> list[str]:
+    """A text's terms as the index should have them, with repeats."""
     from indexer import languages
 
-    return list(dict.fromkeys(languages.analyzer(languages.field(language)).analyze(languages.folded(question))))
+    name = languages.analyzer_of(language)
+    return [term for part in languages.prepared(text, name) for term in languages.analyzer(name).analyze(part)]
 
 
 def indexed_terms(books: list[Book]) -> dict[int, list[str]]:
     """The terms of each paragraph, by its id."""
-    from indexer import languages
-
-    found = {}
-    for made in books:
-        analyzer = languages.analyzer(languages.field(made.document.language))
-        found |= {i: list(analyzer.analyze(languages.folded(text))) for i, text in made.paragraph_texts().items()}
-    return found
+    return {i: terms(text, made.document.language) for made in books for i, text in made.paragraph_texts().items()}

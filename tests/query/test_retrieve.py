@@ -56,7 +56,13 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield library
 
 
-QUESTIONS = ["How many days of paid leave?", "congés payés", "warranty of the Hydra pump", "xylophone"]
+QUESTIONS = [
+    "How many days of paid leave?",
+    "congés payés",
+    "warranty of the Hydra pump",
+    "what costs 1.250 EUR",
+    "xylophone",
+]
 
 
 def parts_of_the_best(scores: dict[int, float], lowest: float) -> dict[int, float]:
@@ -68,12 +74,15 @@ def parts_of_the_best(scores: dict[int, float], lowest: float) -> dict[int, floa
 def test_hits_are_the_fusion_of_both_rankings(library: Library, question: str) -> None:
     by_paragraph = dict(LexicalIndex(library).search(question, 1000))
     dense = dict(DenseIndex(library).search(EMBEDDER.embed_question(question), 1000))
+    named = LexicalIndex(library).named(question)
+    assert (named > 0) == ("1.250" in question)
     by_words, by_meaning = parts_of_the_best(by_paragraph, 0.0), parts_of_the_best(dense, min(dense.values()))
     expected = {}
     for chunk_id, found in library.found(library.chunk_ids()).items():
         at = {"lexical": (by_paragraph, found.chunk.paragraph), "dense": (dense, chunk_id)}
         ranks = {name: list(ranking).index(i) + 1 for name, (ranking, i) in at.items() if i in ranking}
         weight = LEXICAL_WEIGHT.get(found.language, LEXICAL_WEIGHT_ELSEWHERE)
+        weight += (1 - weight) * named
         score = weight * by_words.get(found.chunk.paragraph, 0.0) + (1 - weight) * by_meaning.get(chunk_id, 0.0)
         score += LANGUAGE_WEIGHT * likely(question, frozenset({"en", "fr"}))[found.language]
         expected[chunk_id] = (ranks, pytest.approx(score, abs=1e-6))
