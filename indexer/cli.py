@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -146,12 +147,17 @@ def remove(documents: tuple[str, ...], *, as_json: bool) -> None:
     from indexer.ingestion import remove as run
 
     library = library_of(settings())
+    places = {entry.source: Path(entry.location) for entry in library.entries()}
     with library.writing(wait=2.0):
         gone = run(library, documents)
     if as_json:
         return json_line({"removed": gone})
     for name in gone:
         talk(f"removed {plain(name)}")
+    there = sum(name in places and places[name].is_file() for name in gone)
+    if there:
+        files = "the file is" if there == 1 else f"{there:,} of the files are"
+        talk(f"{files} still there: the next ingest reads what is; a line in a .pinciteignore keeps it out")
     return None
 
 
