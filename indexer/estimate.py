@@ -31,8 +31,9 @@ SAMPLE = 128
 class Estimate:
     """What an ingest would do: names of files by what would happen to them, and its cost.
 
-    `removed` would be dropped: with `prune` what is no file any more (else `vanished`) or to be left out now (else `ignored`), and
-    what was read before of those that fail. `skips` names what is passed over, and why. `tokens` are those of the chunks to embed, `seconds` the time of the whole.
+    `removed` would be dropped: with `prune` what is no file any more (else `vanished`) or to be left out now (else
+    `ignored`), and what was read before of those that fail. `skips` names what is passed over, and why. `tokens` are those
+    of the chunks to embed, `seconds` the time of the whole.
     """
 
     new: list[str] = field(default_factory=list)

@@ -37,11 +37,12 @@ def ingest(
 ) -> Report:  # fmt: skip
     """Read, chunk, embed and store the files under `paths`: new ones added, changed ones replaced, the rest left.
 
-    `embedder` is the library's own when None. With `prune`, documents whose file has vanished from `paths`, or is to be
-    left out now, are removed; with `retry`, files that failed before are read again though they have not changed. `jobs` is how many processes read
-    (None: by the processors; 0: this one, behind no limits); `passwords` are tried on protected files. A file that was read
-    before and can't be any more is dropped; but one that changed less than `settling` seconds ago, and may be half written, only
-    when it still can't be at the next ingest. `wait` is how long to wait for another writer, in seconds. Ctrl-C ends it at once, with `interrupted` set in the report: documents are in the library wholly or not.
+    `embedder` is the library's own when None. With `prune`, documents whose file has vanished from `paths`, or is to be left
+    out now, are removed; with `retry`, files that failed before are read again though they have not changed. `jobs` is how many
+    processes read (None: by the processors; 0: this one, behind no limits); `passwords` are tried on protected files. A file
+    that was read before and can't be any more is dropped; but one that changed less than `settling` seconds ago, and may be half
+    written, only when it still can't be at the next ingest. `wait` is how long to wait for another writer, in seconds. Ctrl-C
+    ends it at once, with `interrupted` set in the report: documents are in the library wholly or not.
     Raises PinciteError when nothing could be done at all; a file that fails is in the report and in the library.
     """
     started = time.perf_counter()

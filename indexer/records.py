@@ -116,7 +116,8 @@ class Hit:
     """A chunk that retrieval found, and why: `ranks` says how each method ranked it (from 1).
 
     `scores` are what each method gave it (BM25 of its paragraph for "lexical", cosine for "dense", a logit for "reader");
-    `score` is the fused one, the sum of what each `adds`, or the one of a re-ranker. `parts` are what can be sent of its paragraph, once that has been weighed for a prompt.
+    `score` is the fused one, the sum of what each `adds`, or the one of a re-ranker. `parts` are what can be sent of its
+    paragraph, once that has been weighed for a prompt.
     """
 
     chunk: Chunk
