@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"dense\.(\d+)-(\d+)\.faiss")
 # So many vectors are looked at on opening: a file with a hole in it would have to be lucky.
 SAMPLED = 64
-# After so many rows the pages that were read are handed back. They stay in the system's cache, but no longer count as ours.
-KEPT_ROWS = 100_000
+# After so many rows the pages that were read are handed back: each row brings the 16 pages around it along, 64 kB. They stay in
+# the system's cache, but no longer count as ours.
+KEPT_ROWS = 4000
 
 
 class Named(NamedTuple):
