@@ -46,9 +46,8 @@ demo: $(INSTALLED)  ## ingest data/ and ask it three questions
 		grep -q '^\[[0-9]' $(DEMO)/answer.txt || { echo "demo: no cited answer" >&2; exit 1; }; \
 	done
 
-# A process for each processor; a file of tests stays in one, where its library is made once.
 test: lint  ## ruff, mypy, and every test that is not slow
-	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
+	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: $(INSTALLED)  ## the slow tests alone
 	$(BIN)/python -m pytest -m slow
