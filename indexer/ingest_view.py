@@ -102,7 +102,7 @@ def tell(report: Report, library: Library) -> None:
     talk(f"{told}{equal}; {cost} → {library.folder}")
     for warning in report.warnings:
         talk(f"warning: {plain(warning)}")
-    for names, why in ((report.vanished, "no longer where it was read"), (report.ignored, "hidden or ignored now")):
+    for names, why in ((report.vanished, "gone from the source"), (report.ignored, "hidden or ignored now")):
         if names:
             talk(f"{counted(len(names), 'document')} {why}; --prune drops {'it' if len(names) == 1 else 'them'}")
     if not any((*counts.values(), report.vanished, report.interrupted)):

@@ -223,7 +223,7 @@ def test_ingest_skips_what_is_unchanged_replaces_what_changed_and_prunes(pincite
     assert second.json["updated"] == ["docs/canteen.txt"]
     assert (second.json["unchanged"], second.json["vanished"], second.json["removed"]) == (2, ["docs/travel.pdf"], [])
     assert second.json["skipped"] == {".mp3": 1}
-    assert "1 document no longer where it was read; --prune drops it" in second.err
+    assert "1 document gone from the source; --prune drops it" in second.err
     after = {entry["source"]: entry for entry in fresh("list", "--json").json}
     assert after["docs/handbook.md"] == before["docs/handbook.md"]
     assert after["docs/canteen.txt"]["sha256"] != before["docs/canteen.txt"]["sha256"]
