@@ -107,9 +107,9 @@ def plan(
     fitted = dict.fromkeys(include, False)
     for root in roots:
         for path, inner in files(root, library.folder.absolute(), exclude, skipped):
-            for glob in include:
-                fitted[glob] = fitted[glob] or matches(root, inner, [glob])
-            if (include and not matches(root, inner, include)) or matches(root, inner, exclude):
+            fitting = [glob for glob in include if matches(root, inner, [glob])]
+            fitted.update(dict.fromkeys(fitting, True))
+            if (include and not fitting) or matches(root, inner, exclude):
                 continue
             location = str(path)
             short = path.name if path == root or not root.name else f"{root.name}/{inner}"

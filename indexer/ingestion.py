@@ -75,8 +75,8 @@ def ingest(
                     for drive in drives
                 ]
                 prune = False
-            settle_vanished(library, vanished, report, prune=prune)
-            settle_ignored(library, planned.ignored, report, prune=prune)
+            settle_leaving(library, vanished, report, report.vanished, prune=prune)
+            settle_leaving(library, planned.ignored, report, report.ignored, prune=prune)
             refresh(library)
         except KeyboardInterrupt:
             # And no more: searches are right without it, and the next ingest does it.
@@ -155,18 +155,11 @@ def _news_of(task: Task) -> bool:
     return bool(candidate.failure or not candidate.known or candidate.known.stamp != task.state.stamp)
 
 
-def settle_vanished(library: Library, vanished: Sequence[Entry], report: Report, *, prune: bool) -> None:
-    """Drop what has vanished, with `prune`; else only tell of it."""
-    if prune and vanished:
-        library.remove(entry.location for entry in vanished)
-    (report.removed if prune else report.vanished).extend(sorted(entry.source for entry in vanished))
-
-
-def settle_ignored(library: Library, ignored: Sequence[Entry], report: Report, *, prune: bool) -> None:
-    """Drop what is to be left out now, with `prune`; else only tell of it."""
-    if prune and ignored:
-        library.remove(entry.location for entry in ignored)
-    (report.removed if prune else report.ignored).extend(sorted(entry.source for entry in ignored))
+def settle_leaving(library: Library, leaving: Sequence[Entry], report: Report, told: list[str], *, prune: bool) -> None:
+    """Drop what has vanished or is to be left out now, with `prune`; else only tell of it, in the report's list `told`."""
+    if prune and leaving:
+        library.remove(entry.location for entry in leaving)
+    (report.removed if prune else told).extend(sorted(entry.source for entry in leaving))
 
 
 class Taking(Protocol):

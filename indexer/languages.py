@@ -148,15 +148,7 @@ def detect(text: str) -> str:
 @cache
 def _detector() -> Any:
     """The low-accuracy mode is enough for a page of text, at a tenth of the memory."""
-    from lingua import IsoCode639_1, LanguageDetectorBuilder
-
-    codes = [getattr(IsoCode639_1, code.upper()) for code in sorted({*STEMMERS, *UNSPACED})]
-    return (
-        LanguageDetectorBuilder.from_iso_codes_639_1(*codes)
-        .with_low_accuracy_mode()
-        .with_minimum_relative_distance(CLEAR)
-        .build()
-    )
+    return _builder({*STEMMERS, *UNSPACED}).with_minimum_relative_distance(CLEAR).build()
 
 
 def likely(text: str, among: frozenset[str]) -> dict[str, float]:
@@ -170,9 +162,12 @@ def likely(text: str, among: frozenset[str]) -> dict[str, float]:
 
 @cache
 def _among(codes: frozenset[str]) -> Any:
+    known = codes & {*STEMMERS, *UNSPACED}
+    return _builder(known).build() if len(known) > 1 else None
+
+
+def _builder(codes: Collection[str]) -> Any:
     from lingua import IsoCode639_1, LanguageDetectorBuilder
 
-    known = [getattr(IsoCode639_1, code.upper()) for code in sorted(codes & {*STEMMERS, *UNSPACED})]
-    if len(known) < 2:
-        return None
-    return LanguageDetectorBuilder.from_iso_codes_639_1(*known).with_low_accuracy_mode().build()
+    known = [getattr(IsoCode639_1, code.upper()) for code in sorted(codes)]
+    return LanguageDetectorBuilder.from_iso_codes_639_1(*known).with_low_accuracy_mode()

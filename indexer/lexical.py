@@ -66,6 +66,7 @@ class LexicalIndex:
 
     def __init__(self, library: Library, opened: Opened | None = None) -> None:
         self._analyzers = languages.Analyzers()
+        self._last: tuple[str, list[tuple[list[str], list[str]]]] | None = None
         opened = opened or open_folder(library.folder)
         with library.reading():
             self._read(library, opened)
@@ -109,9 +110,12 @@ class LexicalIndex:
         return set(chain(*self._analyzers.terms(text, languages.analyzer_of(language))))
 
     def _asked(self, question: str) -> list[tuple[list[str], list[str]]]:
-        """The question's words and compounds, by each analyzer of the library."""
-        stop_words = self._analyzers.stop_words(question, self._languages)
-        return [self._analyzers.terms(question, name, stop_words) for name in sorted(self._languages)]
+        """The question's words and compounds, by each analyzer of the library. One question is asked for several times."""
+        if self._last is None or self._last[0] != question:
+            stop_words = self._analyzers.stop_words(question, self._languages)
+            analyzed = [self._analyzers.terms(question, name, stop_words) for name in sorted(self._languages)]
+            self._last = question, analyzed
+        return self._last[1]
 
     def search(self, question: str, k: int, within: Set[int] | None = None) -> list[tuple[int, float]]:
         """The k paragraphs that match a question's words best: (paragraph id, BM25), best first; of those `within`, if given."""

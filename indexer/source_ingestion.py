@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from indexer.embedding import embedder_of
 from indexer.entries import FileState
 from indexer.errors import PinciteError, ReadError
-from indexer.ingestion import catching_up, refresh, settle_vanished
+from indexer.ingestion import catching_up, refresh, settle_leaving
 from indexer.intake import Intake
 from indexer.languages import detect
 from indexer.naming import numbered
@@ -119,4 +119,4 @@ def _vanished(library: Library, source: Source, fetched: set[str], report: Repor
     if prune and not fetched and len(gone) > SUSPICIOUS:
         report.warnings.append(f"{source.name} gave nothing at all, so nothing is dropped; `pincite remove` drops it")
         prune = False
-    settle_vanished(library, gone, report, prune=prune)
+    settle_leaving(library, gone, report, report.vanished, prune=prune)

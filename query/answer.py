@@ -136,7 +136,9 @@ class QueryEngine:
         on_text: Callable[[str], None] | None = None,
         on_send: Callable[[Model, Pack], None] | None = None,
     ) -> Answer:
-        """Answer a question from the documents that fit the filter. `on_text` gets a model's words as they come; `on_send` is told before anything is sent.
+        """Answer a question from the documents that fit the filter.
+
+        `on_text` gets a model's words as they come; `on_send` is told before anything is sent.
 
         Raises ModelError when the model can't be reached or does not answer.
         """

@@ -102,7 +102,8 @@ class Searcher:
         dense = self.dense.search(vector, depth, within.chunks)
         took["dense"] = time.perf_counter() - started - took["lexical"] - took["embed"]
         hits = self._fuse({"lexical": lexical, "dense": dense}, asked, k)
-        hits = tuple(replace(hit, document=within.names.get(hit.chunk.document_id, hit.document)) for hit in hits)
+        if filter:
+            hits = tuple(replace(hit, document=within.names.get(hit.chunk.document_id, hit.document)) for hit in hits)
         took["total"] = time.perf_counter() - started
         return Hits(question, hits, {name: round(1000 * seconds, 3) for name, seconds in took.items()})
 
