@@ -292,12 +292,10 @@ class _Packing:
         spans: dict[int, list[tuple[int, int]]] = {}
         for stretch in sorted(self.stretches, key=lambda stretch: stretch.start):
             spans.setdefault(stretch.document_id, []).append((stretch.start, stretch.end))
-        twins = {
-            (unit.document_id, unit.start): twin
-            for run in self.choice.runs
-            for unit in run
-            if (twin := self.choice.twin(unit)) is not None
-        }
+        units: dict[tuple[int, int], list[Unit]] = {}
+        for run in self.choice.runs:
+            for unit in run:
+                units.setdefault((unit.document_id, unit.start), []).append(unit)
         left = []
         for hit in self.hits:
             chunk = hit.chunk
@@ -305,7 +303,10 @@ class _Packing:
             if start is None:
                 continue
             touched = any(first < chunk.end and last > chunk.start for first, last in spans.get(chunk.document_id, []))
-            reason = self._reason(hit, twins.get((chunk.document_id, start)), touched=touched)
+            # Chunks that overlap may have parts that begin together: the longest one inside this chunk is the one meant.
+            begins = [unit for unit in units.get((chunk.document_id, start), ()) if unit.end <= chunk.end]
+            twin = self.choice.twin(max(begins, key=lambda unit: unit.end)) if begins else None
+            reason = self._reason(hit, twin, touched=touched)
             left.append(LeftOut(hit.document, chunk.where, start, chunk.end, reason))
         return tuple(left)
 

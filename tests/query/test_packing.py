@@ -370,6 +370,17 @@ def test_packing_costs_little_beside_the_counting():
     assert min(took) < 0.1, [f"{1000 * seconds:.0f} ms" for seconds in took]
 
 
+def test_a_longer_part_is_not_told_to_say_the_same_as_a_shorter_one_that_begins_with_it():
+    shelf = Shelf("Employees", "Employees get 25 days.")
+    hits = [shelf.hit(1, 0, 9), shelf.hit(2, 0, 22), shelf.hit(2, 0, 9)]
+    alone = pack("Employees?", hits[:1], shelf, counter(), window=300, reserve=0).ledger.passages
+    packed = pack("Employees?", hits, shelf, counter(), window=300, reserve=0, budget=alone)
+    reasons = [left.reason for left in packed.left_out]
+    assert [left.end for left in packed.left_out] == [22, 9]
+    assert not reasons[0].startswith("same words")
+    assert reasons[1] == "same words as passage 1 (a.pdf)"
+
+
 # Any hits, any words, any counter: the same promises.
 SCRIPTS = (
     "Employees get 25 days. ", "员工每年可享受带薪年假五天。", "日本語の文章です。", "😀👍🏽👨‍👩‍👧 ", "dGhpcyBpcyBiYXNlNjQgdGV4dA==", "{question} {passages} ",
