@@ -10,7 +10,7 @@ import json
 import shutil
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -172,6 +172,14 @@ class Library(Catalogue):
                     (*state.stamp[1:], state.location),
                 )
                 run("DELETE FROM failures WHERE location = ?", (state.location,))
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Give the files at these locations other names, in one transaction. They may have changed names among themselves."""
+        with self._commit() as run:
+            # No two may have one name, not even for a moment; and no name has a zero byte.
+            for passing in (True, False):
+                for location, name in names.items():
+                    run("UPDATE files SET source = ? WHERE location = ?", (f"\0{location}" if passing else name, location))
 
     def remove(self, locations: Iterable[str]) -> int:
         """Remove what was read from these locations, failures too, in one transaction. Returns how many files went.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,7 @@ def ingest_source(
         try:
             with intake:
                 try:
-                    fetched, nameless = _fetch(library, source, intake, report)
+                    names, nameless = _fetch(library, source, intake, report)
                 except PinciteError:
                     # The connection may have broken after a thousand pages: they are good.
                     intake.finish()
@@ -56,7 +56,8 @@ def ingest_source(
                     "vanished"
                 )
             else:
-                _vanished(library, source, fetched, report, prune=prune)
+                _vanished(library, source, names, report, prune=prune)
+            _rename(library, names, report)
             refresh(library)
         except KeyboardInterrupt:
             report.interrupted = True
@@ -64,18 +65,18 @@ def ingest_source(
     return report
 
 
-def _fetch(library: Library, source: Source, intake: Intake, report: Report) -> tuple[set[str], int]:
-    """Take in what is new or changed. Returns the locations of all that the source has, and how many of those that could not
-    be read have nothing but their text to be told apart by: each may be any that the library has.
+def _fetch(library: Library, source: Source, intake: Intake, report: Report) -> tuple[dict[str, str], int]:
+    """Take in what is new or changed. Returns the locations of all that the source has, with what it calls them, and how many
+    of those that could not be read have nothing but their text to be told apart by: each may be any that the library has.
     """
     entries = library.entries()
     known = {entry.location: entry for entry in entries}
     taken = {entry.source: entry.location for entry in entries}
     failed = {failure.location for failure in library.failures()}
-    fetched: set[str] = set()
+    names: dict[str, str] = {}
     nameless = 0
     for one in source.fetch():
-        fetched.add(one.location)
+        names[one.location] = one.source
         nameless += one.problem is not None and not one.lasting
         entry = known.get(one.location)
         if one.problem is None and entry is not None and entry.sha256 == one.sha256:
@@ -91,7 +92,7 @@ def _fetch(library: Library, source: Source, intake: Intake, report: Report) -> 
         )
         taken[name] = one.location
         intake.add(_state(one, name, source), _outcome(one), updates=entry is not None)
-    return fetched, nameless
+    return names, nameless
 
 
 def _state(one: Fetched, name: str, source: Source) -> FileState:
@@ -106,7 +107,7 @@ def _outcome(one: Fetched) -> Document | ReadError:
     return one.document if one.document.language else replace(one.document, language=detect(one.document.text))
 
 
-def _vanished(library: Library, source: Source, fetched: set[str], report: Report, *, prune: bool) -> None:
+def _vanished(library: Library, source: Source, fetched: Collection[str], report: Report, *, prune: bool) -> None:
     known = [entry for entry in library.entries() if entry.location.startswith(source.prefix)]
     gone = [entry for entry in known if entry.location not in fetched]
     failed = [
@@ -120,3 +121,22 @@ def _vanished(library: Library, source: Source, fetched: set[str], report: Repor
         report.warnings.append(f"{source.name} gave nothing at all, so nothing is dropped; `pincite remove` drops it")
         prune = False
     settle_leaving(library, gone, report, report.vanished, prune=prune)
+
+
+def _rename(library: Library, names: Mapping[str, str], report: Report) -> None:
+    """Give each document the name that its source gives it now; numbered where another has it, who had it first."""
+    entries = [entry for entry in library.entries() if entry.location in names]
+    taken = {entry.source for entry in library.entries() if names.get(entry.location, entry.source) == entry.source}
+    renamed: dict[str, str] = {}
+    for entry in entries:
+        wanted = names[entry.location]
+        if entry.source == wanted:
+            continue
+        name = next(free for free in numbered(wanted) if free not in taken)
+        taken.add(name)
+        if name != entry.source:
+            renamed[entry.location] = name
+            if entry.source not in report.added:
+                report.moved[name] = entry.source
+    if renamed:
+        library.rename(renamed)

@@ -278,11 +278,22 @@ def test_what_a_reader_of_one_file_gives_is_that_file(tmp_path: Path) -> None:
     assert one.document and one.document.text == '"note": "One"\n\n"note": "Two"'
 
 
-def test_what_shares_its_key_is_numbered() -> None:
+def test_what_shares_its_key_is_told_apart_by_its_text(caplog: pytest.LogCaptureFixture) -> None:
     documents = [{"text": f"Number {number}.", "metadata": {"url": "https://same"}} for number in range(3)]
     found = loaded(*documents)
-    assert keys(found) == ["https://same", "https://same (2)", "https://same (3)"]
+    assert keys(found) == ["https://same", *(f"https://same sha256:{one.sha256[:32]}" for one in found[1:])]
+    assert [one.lasting for one in found] == [True, False, False]
     assert {one.source for one in found} == {"https://same"}
+    assert keys(loaded(documents[0], documents[2])) == [keys(found)[0], keys(found)[2]], "by its place no longer"
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2, "once a run"
+    assert "more than one document the identity 'https://same'" in caplog.text
+
+
+def test_a_key_that_no_document_has_is_a_mistake_told_once() -> None:
+    documents = [{"text": f"Number {number}.", "metadata": {"url": f"https://{number}"}} for number in range(3)]
+    with pytest.raises(PinciteError, match="no document has 'serial' in its metadata.*url"):
+        loaded(*documents, id_key="serial")
+    assert loaded(id_key="serial") == []
 
 
 @settings(max_examples=60, deadline=None)
@@ -349,7 +360,7 @@ def test_pages_are_told_apart_by_file_and_slides_are_slides() -> None:
     assert [where for _, _, where in outline(deck.document)] == [Where(slide=1), Where(slide=2)]
     assert deck.document and deck.document.title == "Figures"
     mixed = pages(["1", "2"]) + pages(["1"], file_path="b.pdf") + pages(["3"])
-    assert keys(loaded(*mixed)) == ["a.pdf", "b.pdf", "a.pdf (2)"]
+    assert [key.partition(" ")[0] for key in keys(loaded(*mixed))] == ["a.pdf", "b.pdf", "a.pdf"]
     assert len(loaded({"text": "A wiki page.", "metadata": {"page": "Home"}})[0].document.pages * "x") == 0
 
 

@@ -21,7 +21,7 @@ from indexer.errors import PinciteError, ReadError
 from indexer.naming import numbered
 from indexer.readers.assembly import one_line
 from indexer.readers.llama.arguments import Arguments, fit, parse
-from indexer.readers.llama.ready_made import Part, fingerprint, grouped, read_parts, shown_name
+from indexer.readers.llama.ready_made import KeylessError, Part, fingerprint, grouped, read_parts, shown_name
 from indexer.records import Document
 from indexer.terminal import printable
 
@@ -40,7 +40,7 @@ class Fetched:
     """One document of a source: `location` is its identity from run to run, `source` what people call it.
 
     `sha256` tells a changed document from one that is not. `document` is None when there is a `problem`. `lasting` says
-    whether the location stays when the text changes.
+    whether the location stays when the text changes: not where nothing but the text tells it from others.
     """
 
     location: str
@@ -68,23 +68,50 @@ class Source:
     def fetch(self) -> Iterator[Fetched]:
         """Load the documents, one at a time as far as the reader can.
 
-        Raises PinciteError when the reader fails: what came before it is good, and nothing is known of the rest.
+        Raises PinciteError when the reader fails: what came before it is good, and nothing is known of the rest. And when no
+        document at all has the metadatum that is to identify them.
         """
+        keyless: list[Fetched] | None = []
+        for fetched in self._fetched():
+            if keyless is not None and isinstance(fetched.problem, KeylessError):
+                keyless.append(fetched)  # a key that none has is a mistake, told once
+                continue
+            yield from keyless or ()
+            keyless = None
+            yield fetched
+        if keyless and keyless[0].problem:
+            hint = keyless[0].problem.hint
+            raise PinciteError(f"{self.name}: no document has {self.id_key!r} in its metadata.", hint)
+
+    def _fetched(self) -> Iterator[Fetched]:
         taken: set[str] = set()
-        told = False
+        told: set[str] = set()
         for identity, parts in grouped(self._parts(), self.id_key):
             sha256 = fingerprint(parts)
-            if not identity and not told:
-                told = True
-                _LOG.warning(
-                    "%s gives its documents no lasting identity: one whose text changes is a new one, and the old one has "
-                    "vanished. Name a key of their metadata with --reader-id if one identifies them.", self.name,
-                )  # fmt: skip
             stated = identity if isinstance(identity, str) else ""
-            location = self._free(stated or f"sha256:{sha256[:32]}", taken)
+            shared = bool(stated) and f"{self.prefix}{stated}" in taken
+            self._warn(told, identity, shared=shared)
+            # Numbered among those of one identity, it would be another one as soon as one of them is gone.
+            key = stated if stated and not shared else f"{stated} sha256:{sha256[:32]}".lstrip()
+            location = self._free(key, taken)
             name = shown_name(parts[0], f"{self.name.rpartition(':')[2]}/{location.removeprefix(self.prefix)}")
             document, problem = self._read(parts, identity)
-            yield Fetched(location, name, sha256, document, problem, bool(stated))
+            yield Fetched(location, name, sha256, document, problem, bool(stated) and not shared)
+
+    def _warn(self, told: set[str], identity: str | ReadError, *, shared: bool) -> None:
+        """Say, once each, that documents have no identity, or one that others have too."""
+        if not identity and "none" not in told:
+            told.add("none")
+            _LOG.warning(
+                "%s gives its documents no lasting identity: one whose text changes is a new one, and the old one has "
+                "vanished. Name a key of their metadata with --reader-id if one identifies them.", self.name,
+            )  # fmt: skip
+        if shared and "shared" not in told:
+            told.add("shared")
+            _LOG.warning(
+                "%s gives more than one document the identity %r: such are told apart by their text, and one that changes is "
+                "a new one. Name a key of their metadata with --reader-id that each has for itself.", self.name, identity,
+            )  # fmt: skip
 
     def _free(self, key: str, taken: set[str]) -> str:
         """The location for a key; the second with the same one is numbered."""

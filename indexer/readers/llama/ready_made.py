@@ -54,6 +54,10 @@ _SIGNS_OF_MARKDOWN = re.compile(
 )
 
 
+class KeylessError(ReadError):
+    """A document without the metadatum that is to identify it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """What a source gave: a document, or a page or section of one.
@@ -106,13 +110,13 @@ def identity(part: Part, id_key: str = "") -> str:
     """What names the document for good, "" when nothing does: it is then told by its content alone.
 
     In order: the metadatum `id_key` if it is given (`id_`: the source's own id, whatever it is), ids and paths and URLs in the
-    metadata, the id that the source gave, the file's name. Raises ReadError when there is no such metadatum.
+    metadata, the id that the source gave, the file's name. Raises KeylessError when there is no such metadatum.
     """
     if id_key:
         stated = part.metadata[id_key] if id_key in part.metadata else part.named.get(_squeezed(id_key))
         if not _said(stated):
             has = ", ".join(sorted(map(one_line, part.metadata))) or "none"
-            raise ReadError(f"has no {id_key!r} in its metadata", f"Its metadata: {has[:300]}.")
+            raise KeylessError(f"has no {id_key!r} in its metadata", f"Its metadata: {has[:300]}.")
         return _said(stated)
     path = part.file if part.file != part.first(("filename",)) else ""
     return part.first(_IDS) or path or part.address or one_line(part.lasting_id) or part.file
