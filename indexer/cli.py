@@ -143,11 +143,12 @@ def show(document: str, *, as_text: bool, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common
 def remove(documents: tuple[str, ...], *, as_json: bool) -> None:
-    """Remove documents, or folders of them, from the library. The files themselves are left alone."""
+    """Remove documents, or folders of them, from the library, and what it notes of files that failed. Files are left alone."""
     from indexer.ingestion import remove as run
 
     library = library_of(settings())
-    places = {entry.source: Path(entry.location) for entry in library.entries()}
+    places = {failure.source: Path(failure.location) for failure in library.failures()}
+    places |= {entry.source: Path(entry.location) for entry in library.entries()}
     with library.writing(wait=2.0):
         gone = run(library, documents)
     if as_json:

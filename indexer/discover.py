@@ -19,7 +19,7 @@ from indexer.ignore import IgnoreFiles
 from indexer.library import Library
 from indexer.naming import numbered
 from indexer.readers import supported
-from indexer.walking import Skipped, files, inside, matches, passed_over
+from indexer.walking import Globs, Skipped, files, inside, passed_over
 
 # A file that changed this recently may change again within the same tick of the clock: its time is not trusted then, and
 # the next ingest looks at its bytes (the "racy" files of git's index).
@@ -89,7 +89,7 @@ def plan(
     library: Library, paths: Sequence[Path], include: Sequence[str] = (), exclude: Sequence[str] = (), *,
     named: bool = False,
 ) -> Plan:  # fmt: skip
-    """Hold the files under `paths` against the library. Globs match the name, or the path, from the folder named or below it.
+    """Hold the files under `paths` against the library. `walking.Globs` tells what a glob fits.
 
     With `named`, the plan has the names of what is passed over, too. Raises PinciteError for a path that is not there.
     """
@@ -104,12 +104,10 @@ def plan(
     failures = {failure.location: failure for failure in library.failures()}
     seen: dict[str, Candidate] = {}
     skipped = Skipped(named)
-    fitted = dict.fromkeys(include, False)
+    included, excluded = Globs(include), Globs(exclude)
     for root in roots:
-        for path, inner in files(root, library.folder.absolute(), exclude, skipped):
-            fitting = [glob for glob in include if matches(root, inner, [glob])]
-            fitted.update(dict.fromkeys(fitting, True))
-            if (include and not fitting) or matches(root, inner, exclude):
+        for path, inner in files(root, library.folder.absolute(), excluded, skipped):
+            if (included and not included.fit(root, inner)) or excluded.fit(root, inner):
                 continue
             location = str(path)
             short = path.name if path == root or not root.name else f"{root.name}/{inner}"
@@ -123,9 +121,10 @@ def plan(
     vanished = [entry for entry in unseen if no_file(entry.location) or _leads_out(entry, roots)]
     gone_by = {entry.location for entry in vanished}
     ignored = _ignored([entry for entry in unseen if entry.location not in gone_by], roots)
-    warnings = tuple(f"--include {glob!r} fits no file" for glob, fits in fitted.items() if not fits)
+    warnings = [f"--include {glob!r} fits no file" for glob in included.unfitted]
+    warnings += [f"--exclude {glob!r} fits no file or folder" for glob in excluded.unfitted]
     counted = dict(sorted((+skipped.kinds).items()))
-    return Plan(tuple(seen.values()), tuple(vanished), counted, tuple(roots), ignored, skipped.names, warnings)
+    return Plan(tuple(seen.values()), tuple(vanished), counted, tuple(roots), ignored, skipped.names, tuple(warnings))
 
 
 def _ignored(unseen: Sequence[Entry], roots: Sequence[Path]) -> tuple[Entry, ...]:

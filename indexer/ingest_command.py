@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import time
@@ -17,6 +18,7 @@ from indexer.terminal import json_line, plain, talk
 
 if TYPE_CHECKING:
     from indexer.config import Settings
+    from indexer.library import Library
     from indexer.report import Report
 
 # Seconds in which a signal after the first is the same wish: ending takes less.
@@ -24,13 +26,25 @@ _IMPATIENCE = 3.0
 
 
 class _Place(click.Path):
-    """A file or folder. An empty one, as from a variable that is not set, is not the folder that one is in."""
+    """A file or folder. An empty one, as from a variable that is not set, is not the folder that one is in; nor is a URL."""
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
         """The path. Raises click.BadParameter."""
-        if value == "":
+        if not str(value).strip():
             self.fail("the path is empty.", parameter, context)
+        if re.match(r"https?://", str(value)):
+            self.fail(f"{value} is an address, not a path: --reader loads from the web.", parameter, context)
         return super().convert(value, parameter, context)
+
+
+class _Glob(click.ParamType[str]):
+    """A pattern of file names. An empty one is a mistake, too."""
+
+    name = "glob"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """The pattern. Raises click.BadParameter."""
+        return value if str(value).strip() else self.fail("the pattern is empty.", parameter, context)
 
 
 def chosen(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,8 +53,10 @@ def chosen(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--password-file", metavar="FILE", type=click.Path(path_type=Path), help="Passwords to try, one a line."),
         click.option("--jobs", type=click.IntRange(min=0), metavar="N",
                      help="Processes that read; 0 reads in this one, without its walls."),
-        click.option("--exclude", multiple=True, metavar="GLOB", help="No files that match."),
-        click.option("--include", multiple=True, metavar="GLOB", help="Only files that match."),
+        click.option("--exclude", multiple=True, type=_Glob(), metavar="GLOB",
+                     help="No files whose name or path matches; * goes through folders, too."),
+        click.option("--include", multiple=True, type=_Glob(), metavar="GLOB",
+                     help="Only files whose name or path matches; * goes through folders, too."),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -91,7 +107,7 @@ def ingest(
         }  # fmt: skip
         if given := [name for name, value in files_only.items() if value]:
             raise click.UsageError(f"--reader loads documents, not files: it does not go with {', '.join(given)}.")
-        return _end(*_from_source(asked, reader, arguments, reader_id, reader_name, prune=prune), as_json=as_json)
+        return _from_source(asked, reader, arguments, reader_id, reader_name, prune=prune, as_json=as_json)
     if arguments or reader_id or reader_name:
         raise click.UsageError("--reader-arg, --reader-id and --reader-name need --reader.")
     if not paths:
@@ -106,7 +122,7 @@ def ingest(
     from indexer.ingestion import ingest as run
 
     library = library_of(asked, create=True)
-    with library.writing(wait=2.0), progress() as on_progress, _ended_by_signal():
+    with library.writing(wait=2.0), _told(library, as_json=as_json), progress() as on_progress, _ended_by_signal():
         embedder = embedder_of(library, asked.embedder)
         report = run(
             library, paths, embedder, include=include, exclude=exclude, prune=prune, retry=retry, jobs=jobs,
@@ -145,7 +161,7 @@ def watch(
             for told in found:
                 if isinstance(told, PinciteError):
                     if str(told) != problem:
-                        talk(plain(str(told)))
+                        talk(f"pincite: {plain(str(told))}")
                     problem = str(told)
                     continue
                 problem = ""
@@ -163,8 +179,8 @@ def watch(
 
 
 def _from_source(
-    asked: Settings, reader: str, arguments: Sequence[str], reader_id: str, reader_name: str, *, prune: bool
-) -> tuple[Report, Any]:
+    asked: Settings, reader: str, arguments: Sequence[str], reader_id: str, reader_name: str, *, prune: bool, as_json: bool
+) -> None:  # fmt: skip
     from indexer.embedding import embedder_of
     from indexer.ingest_view import progress
     from indexer.readers.llama.connectors import open_source
@@ -173,19 +189,35 @@ def _from_source(
     source = open_source(reader, arguments, reader_name, reader_id)
     library = library_of(asked, create=True)
     talk(f"{plain(source.name)} is loading; it may reach out to the network.")
-    with library.writing(wait=2.0), progress() as on_progress, _ended_by_signal():
+    with library.writing(wait=2.0), _told(library, as_json=as_json), progress() as on_progress, _ended_by_signal():
         embedder = embedder_of(library, asked.embedder)
-        return ingest_source(library, source, embedder, prune=prune, on_progress=on_progress), library
+        report = ingest_source(library, source, embedder, prune=prune, on_progress=on_progress)
+    _end(report, library, as_json=as_json)
 
 
-def _end(report: Report, library: Any, *, as_json: bool) -> None:
+@contextmanager
+def _told(library: Library, *, as_json: bool) -> Iterator[None]:
+    """What is stored is told also when an ingest can't go on."""
+    from indexer.errors import IngestError
+    from indexer.ingest_view import tell
+
+    try:
+        yield
+    except IngestError as error:
+        tell(error.report, library)
+        if as_json:
+            json_line(error.report.as_json())
+        raise
+
+
+def _end(report: Report, library: Library, *, as_json: bool) -> None:
     from indexer.ingest_view import tell
 
     tell(report, library)
     if as_json:
         json_line(report.as_json())
     if report.interrupted:
-        talk("Stopped. What was read is safe; run the same command to go on.")
+        talk("Stopped. What was stored is safe; run the same command to go on.")
         sys.exit(130)
     if report.failed:
         sys.exit(FAILED_SOME)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 from indexer import readers
 from indexer.discover import Plan, digest, file_state, gone, no_file, plan, under
 from indexer.embedding import embedder_of
-from indexer.errors import ReadError, UnreadError
+from indexer.errors import IngestError, PinciteError, ReadError, UnreadError
 from indexer.intake import Intake
-from indexer.naming import resolve_all
+from indexer.naming import removable
 from indexer.report import Progress, Report
 from indexer.sync import LARGEST, Needs, Task, needs, still_vanished, unplugged
 from indexer.workers.pool import ReaderPool, Request
@@ -43,15 +44,15 @@ def ingest(
     that was read before and can't be any more is dropped; but one that changed less than `settling` seconds ago, and may be half
     written, only when it still can't be at the next ingest. `wait` is how long to wait for another writer, in seconds. Ctrl-C
     ends it at once, with `interrupted` set in the report: documents are in the library wholly or not.
-    Raises PinciteError when nothing could be done at all; a file that fails is in the report and in the library.
+    Raises PinciteError when nothing could be done at all, IngestError when not all: a disk that is full. A file that fails is in
+    the report and in the library.
     """
-    started = time.perf_counter()
     named = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    report = Report()
     with library.writing(wait):
         embedder = embedder or embedder_of(library)
         library.bind(embedder)
-        report = Report()
-        try:
+        with told_in(report):
             planned = plan(library, named, include, exclude)
             report.skipped, report.warnings = planned.skipped, list(planned.warnings)
             for suffix, number in planned.skipped.items():
@@ -78,11 +79,24 @@ def ingest(
             settle_leaving(library, vanished, report, report.vanished, prune=prune)
             settle_leaving(library, planned.ignored, report, report.ignored, prune=prune)
             refresh(library)
-        except KeyboardInterrupt:
-            # And no more: searches are right without it, and the next ingest does it.
-            report.interrupted = True
-    report.seconds = time.perf_counter() - started
     return report
+
+
+@contextmanager
+def told_in(report: Report) -> Iterator[None]:
+    """Note in the report how long it took, and Ctrl-C. Raises IngestError, with the report, for what ends it after a beginning."""
+    started = time.perf_counter()
+    try:
+        yield
+    except KeyboardInterrupt:
+        # And no more: searches are right without the refreshing, and the next ingest does it.
+        report.interrupted = True
+    except PinciteError as error:
+        report.seconds = time.perf_counter() - started
+        if not report.begun:
+            raise
+        raise IngestError(error, report) from error
+    report.seconds = time.perf_counter() - started
 
 
 def refresh(library: Library) -> None:
@@ -107,16 +121,16 @@ def rebuild(library: Library) -> None:
 
 
 def remove(library: Library, names: Sequence[str]) -> list[str]:
-    """Remove documents by name, or a folder of them. Returns their full names.
+    """Remove documents by name, or a folder of them; and the record of what could not be read. Returns their full names.
 
     Raises LibraryError when a name fits none, and removes nothing then.
     """
     with library.writing():
-        known = library.entries()
-        entries = {entry.location: entry for name in names for entry in resolve_all(known, name)}.values()
-        library.remove(entry.location for entry in entries)
+        known, failures = library.entries(), library.failures()
+        found = {one.location: one.source for name in names for one in removable(known, failures, name)}
+        library.remove(found)
         refresh(library)
-    return [entry.source for entry in entries]
+    return list(found.values())
 
 
 def default_jobs() -> int:

@@ -1,7 +1,8 @@
 """Documents on their way into a library: chunked, embedded many at a time, and stored one transaction a document.
 
-While one lot of texts is embedded in a thread, the next is read and chunked; texts of a lot are sorted by length across
-documents by the embedder, so that little of a batch is padding.
+While one lot of texts is embedded in a thread, the next is read and chunked. A lot is embedded in slices, in the order in which
+its documents came: when it is interrupted, those that are done are stored. Within a slice the embedder sorts by length, across
+documents, so that little of a batch is padding.
 """
 
 from __future__ import annotations
@@ -22,16 +23,13 @@ from indexer.library import Library, text_keys
 from indexer.report import Progress, Report
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from indexer.embedding import Embedder
     from indexer.records import Chunk, Document
 
 _LOG = logging.getLogger(__name__)
 # What is said, beside why, of a file that was read before and can't be looked at now.
 KEPT = "What was read of it before is kept."
-# Texts that are embedded together: enough to find company of one's own length, few enough to lose when interrupted.
+# Texts that are handed to the embedding thread together: enough for it to be busy while as many are read.
 LOT = 512
 # Of the first lot, so that embedding begins while the first files are being read; each lot after it is twice as large.
 FIRST_LOT = 64
@@ -56,8 +54,25 @@ class Arrival:
     error: ReadError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    """Documents whose texts are being embedded, by key, into `vectors`; those of texts that were embedded before are there."""
+
+    arrivals: deque[Arrival]
+    wanted: dict[bytes, str]
+    vectors: dict[bytes, Any]
+
+    def embedded(self) -> _Lot:
+        """Of its documents those that have all their vectors."""
+        whole = (one for one in self.arrivals if self.vectors.keys() >= set(one.keys))
+        return _Lot(deque(whole), {}, self.vectors)
+
+
 class Intake:
-    """Takes documents in the order given and stores them in that order. A context manager; the writer lock is held."""
+    """Takes documents in the order given and stores them in that order. A context manager; the writer lock is held.
+
+    When Ctrl-C ends it, the documents that are embedded by then are stored.
+    """
 
     def __init__(
         self, library: Library, embedder: Embedder, report: Report, *, total: int, circumstances: str = "",
@@ -69,12 +84,12 @@ class Intake:
         self._total, self._done, self._bytes = total, 0, 0
         self._circumstances = circumstances
         self._on_progress, self._on_stored = on_progress, on_stored
-        self._lot: list[Arrival] = []
+        self._lot: deque[Arrival] = deque()
         self._wanted: dict[bytes, str] = {}
         self._known: dict[bytes, Any] = {}
         self._characters = 0
         self._room = FIRST_LOT
-        self._under_way: deque[tuple[list[Arrival], dict[bytes, Any], list[bytes], Future[Any]]] = deque()
+        self._under_way: deque[tuple[_Lot, Future[None]]] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pincite-embedder")
         self._stop = threading.Event()
         self._slice = SLICE // 4
@@ -82,9 +97,12 @@ class Intake:
     def __enter__(self) -> Intake:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
         self._thread.shutdown(wait=True, cancel_futures=True)
+        if kind is KeyboardInterrupt:
+            for lot in (*(lot for lot, _ in self._under_way), _Lot(self._lot, {}, self._known)):
+                self._store_all(lot.embedded())
 
     def add(self, state: FileState, outcome: Document | ReadError, *, updates: bool) -> None:
         """Take a file's document, or the reason why there is none. `updates` says whether the library had an older one."""
@@ -95,6 +113,8 @@ class Intake:
             self._characters += len(outcome.text)
         if max(len(self._wanted), len(self._lot)) >= self._room or self._characters >= LOT_CHARACTERS:
             self._send()
+        while self._under_way and self._under_way[0][1].done():
+            self._store_lot()  # the next lot may be long in coming
         self.tell(state.source)
 
     def equal(self, state: FileState, other: FileState, *, updates: bool) -> None:
@@ -132,36 +152,36 @@ class Intake:
     def _send(self) -> None:
         """Have the lot embedded, and store the one before it meanwhile."""
         if self._lot:
-            keys, texts = list(self._wanted), list(self._wanted.values())
-            future = self._thread.submit(self._embed, texts)
-            self._under_way.append((self._lot, self._known, keys, future))
-            self._lot, self._wanted, self._known, self._characters = [], {}, {}, 0
+            lot = _Lot(self._lot, self._wanted, self._known)
+            self._under_way.append((lot, self._thread.submit(self._embed, lot)))
+            self._lot, self._wanted, self._known, self._characters = deque(), {}, {}, 0
             self._room = min(2 * self._room, LOT)
         while len(self._under_way) > 1:
             self._store_lot()
 
-    def _embed(self, texts: list[str]) -> npt.NDArray[np.float32]:
-        import numpy as np
-
-        order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
-        vectors = np.zeros((len(texts), self._embedder.dimension), np.float32)
-        while order and not self._stop.is_set():
-            rows, order = order[: self._slice], order[self._slice :]
+    def _embed(self, lot: _Lot) -> None:
+        waiting = list(lot.wanted.items())
+        while waiting and not self._stop.is_set():
+            part, waiting = waiting[: self._slice], waiting[self._slice :]
             started = time.perf_counter()
-            vectors[rows] = self._embedder.embed_passages([texts[row] for row in rows])
-            in_time = len(rows) * SLICE_SECONDS / max(time.perf_counter() - started, 1e-6)
+            vectors = self._embedder.embed_passages([text for _, text in part])
+            lot.vectors.update((key, vector) for (key, _), vector in zip(part, vectors, strict=True))
+            self._report.embedded += len(part)
+            in_time = len(part) * SLICE_SECONDS / max(time.perf_counter() - started, 1e-6)
             self._slice = min(max(int(in_time), SLICE // 2), SLICE)
-        return vectors
 
     def _store_lot(self) -> None:
-        lot, known, keys, future = self._under_way.popleft()
-        known.update(zip(keys, future.result(), strict=True))
+        lot, future = self._under_way[0]
+        future.result()
         before = self._report.chunks
-        for arrival in lot:
-            self._store(arrival, known)
-        self._report.embedded += len(keys)
+        self._store_all(lot)
+        self._under_way.popleft()
         if self._on_stored:
             self._on_stored(self._report.chunks - before)
+
+    def _store_all(self, lot: _Lot) -> None:
+        while lot.arrivals:  # none twice, when it is interrupted
+            self._store(lot.arrivals.popleft(), lot.vectors)
 
     def _store(self, arrival: Arrival, vectors: dict[bytes, Any]) -> None:
         state, report = arrival.state, self._report
@@ -192,7 +212,7 @@ class Intake:
         state, error = arrival.state, arrival.error
         assert error is not None
         held = arrival.updates and self._library.holds(state.location)  # it may have moved from there
-        if held and state.size and time.time() - state.changed_ns / 1e9 < self._settling:
+        if held and time.time() - state.changed_ns / 1e9 < self._settling:
             state = replace(state, sha256="")  # half written, as like as not: the library keeps what it said before
         hint = error.hint
         if held and state.sha256:

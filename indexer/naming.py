@@ -7,9 +7,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path, PurePath, PurePosixPath
+from typing import TypeVar
 
-from indexer.entries import Entry
+from indexer.entries import Entry, Failure
 from indexer.errors import LibraryError
+
+_Known = TypeVar("_Known", Entry, Failure)
 
 
 def resolve(entries: Sequence[Entry], name: str) -> Entry:
@@ -24,6 +27,25 @@ def resolve_all(entries: Sequence[Entry], name: str) -> list[Entry]:
     """As `resolve`; the name of a folder means every document in it."""
     found = _named(entries, name)
     return ([] if found else _in_folder(entries, name)) or [_only(found, name)]
+
+
+def removable(entries: Sequence[Entry], failures: Sequence[Failure], name: str) -> list[Entry | Failure]:
+    """As `resolve_all`, with what could not be read: by its name or path, that of a folder it is in, or an end of it.
+
+    Raises LibraryError when there is none, or more than one document.
+    """
+    location = str(Path(name).absolute())
+    exact = [failure for failure in failures if name == failure.source or location == failure.location]
+    failed = exact or _in_folder(failures, name)
+    try:
+        return [*failed, *resolve_all(entries, name)]
+    except LibraryError:
+        if failed:
+            return [*failed]
+        ending = [failure for failure in failures if failure.source.endswith(f"/{name}")]
+        if _named(entries, name) or len(ending) != 1:
+            raise
+        return [*ending]
 
 
 def numbered(name: str) -> Iterator[str]:
@@ -65,6 +87,6 @@ def _named(entries: Sequence[Entry], name: str) -> list[Entry]:
     return []
 
 
-def _in_folder(entries: Sequence[Entry], name: str) -> list[Entry]:
+def _in_folder(entries: Sequence[_Known], name: str) -> list[_Known]:
     inside = (os.path.join(Path(name).absolute(), ""), f"{name.rstrip('/')}/")  # noqa: PTH118
     return [entry for entry in entries if entry.location.startswith(inside[0]) or entry.source.startswith(inside[1])]

@@ -72,6 +72,11 @@ class Report:
     seconds: float = 0.0
     interrupted: bool = False
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything was stored, dropped or found to fail."""
+        return bool(self.added or self.updated or self.moved or self.removed or self.failed)
+
     def as_json(self) -> dict[str, Any]:
         """What `pincite ingest --json` prints."""
         return {

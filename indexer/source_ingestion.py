@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from indexer.embedding import embedder_of
 from indexer.entries import FileState
 from indexer.errors import PinciteError, ReadError
-from indexer.ingestion import catching_up, refresh, settle_leaving
+from indexer.ingestion import catching_up, refresh, settle_leaving, told_in
 from indexer.intake import Intake
 from indexer.languages import detect
 from indexer.naming import numbered
@@ -31,15 +30,14 @@ def ingest_source(
     """Load a source's documents: new ones added, changed ones replaced; with `prune`, those it no longer has are removed.
 
     Ctrl-C ends it at once, with `interrupted` set in the report. Raises PinciteError when the reader
-    fails: what came before is stored, and nothing is taken for vanished.
+    fails, IngestError when something was stored before: it stays, and nothing is taken for vanished.
     """
-    started = time.perf_counter()
+    report = Report()
     with library.writing(wait):
         embedder = embedder or embedder_of(library)
         library.bind(embedder)
-        report = Report()
-        intake = Intake(library, embedder, report, total=0, on_progress=on_progress, on_stored=catching_up(library))
-        try:
+        with told_in(report):
+            intake = Intake(library, embedder, report, total=0, on_progress=on_progress, on_stored=catching_up(library))
             with intake:
                 try:
                     names, nameless = _fetch(library, source, intake, report)
@@ -59,9 +57,6 @@ def ingest_source(
                 _vanished(library, source, names, report, prune=prune)
             _rename(library, names, report)
             refresh(library)
-        except KeyboardInterrupt:
-            report.interrupted = True
-    report.seconds = time.perf_counter() - started
     return report
 
 

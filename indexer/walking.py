@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -32,7 +32,42 @@ class Skipped:
             self.names[name] = kind
 
 
-def files(root: Path, library: Path, exclude: Sequence[str], skipped: Skipped) -> Iterator[tuple[Path, str]]:
+class Globs:
+    """What a person gave as --include or --exclude. A glob fits a name, or a path: below the folder that is read, with that
+    folder's name before it, or as one would write it in the shell. Its `*` goes through folders; what is in a folder that it
+    fits, it fits.
+    """
+
+    def __init__(self, globs: Iterable[str]) -> None:
+        self._fitted = dict.fromkeys(globs, False)
+        # A bare name is looked for everywhere; what has a slash may be a path from here.
+        self._paths = {glob: os.path.abspath(glob) if "/" in glob.rstrip("/") else "" for glob in self._fitted}  # noqa: PTH100
+
+    def __bool__(self) -> bool:
+        return bool(self._fitted)
+
+    @property
+    def unfitted(self) -> list[str]:
+        """Those that have fitted nothing so far."""
+        return [glob for glob, fitted in self._fitted.items() if not fitted]
+
+    def fit(self, root: Path, inner: str) -> bool:
+        """Whether one of them fits a path below a root, or the root itself, whose `inner` is its name."""
+        name = inner.rsplit("/", 1)[-1]
+        told = (inner, f"{root.name}/{inner}")
+        location = f"{root}/{inner}" if root.name != inner or root.is_dir() else str(root)
+        fits = False
+        for glob, path in self._paths.items():
+            if (
+                fnmatch(name, glob)
+                or any(fnmatch(one, glob) or fnmatch(one, f"{glob.rstrip('/')}/*") for one in told)
+                or (path and (fnmatch(location, path) or fnmatch(location, f"{path}/*")))
+            ):
+                self._fitted[glob] = fits = True
+        return fits
+
+
+def files(root: Path, library: Path, exclude: Globs, skipped: Skipped) -> Iterator[tuple[Path, str]]:
     """The regular files under a folder, in order, each with its path below it; libraries left out.
 
     Hidden and ignored files and folders, links that lead out, pipes and devices are counted in `skipped`; a folder is one. Last
@@ -49,7 +84,7 @@ def files(root: Path, library: Path, exclude: Sequence[str], skipped: Skipped) -
         if DATABASE in names:  # somebody's library among the documents
             names = [name for name in names if not name.startswith((DATABASE, "dense.")) and name != "LOCK"]
             folders[:] = [name for name in folders if name != "lexical"]
-        inner = [name for name in folders if not matches(root, below + name, exclude) and here + name != str(library)]
+        inner = [name for name in folders if not exclude.fit(root, below + name) and here + name != str(library)]
         for name in inner:
             # os.walk does not follow it.
             if os.path.islink(here + name):  # noqa: PTH114
@@ -62,7 +97,7 @@ def files(root: Path, library: Path, exclude: Sequence[str], skipped: Skipped) -
         for name in sorted(names):
             location = here + name
             if reason := _why_not(ignored, location):
-                if not exclude or not matches(root, below + name, exclude):
+                if not exclude.fit(root, below + name):
                     skipped.add(reason, f"{root.name}/{below}{name}")
             elif inside(location, root):
                 yield Path(location), below + name
@@ -111,13 +146,3 @@ def inside(location: str, root: Path) -> bool:
     except (OSError, RuntimeError):
         return False  # a link that leads to itself
     return target.is_file() and target.is_relative_to(root.resolve())
-
-
-def matches(root: Path, inner: str, globs: Iterable[str]) -> bool:
-    """Whether a path below a root fits one of these: by its name, below the root, or as it is shown, with the root's name."""
-    name, shown = inner.rsplit("/", 1)[-1], f"{root.name}/{inner}"
-    return any(
-        fnmatch(name, glob)
-        or any(fnmatch(told, glob) or fnmatch(told, f"{glob.rstrip('/')}/*") for told in (inner, shown))
-        for glob in globs
-    )

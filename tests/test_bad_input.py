@@ -455,7 +455,7 @@ def test_ctrl_c_stops_after_a_whole_document_and_the_same_command_goes_on(pincit
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
-    assert (out, err.splitlines()[-1]) == ("", "Stopped. What was read is safe; run the same command to go on.")
+    assert (out, err.splitlines()[-1]) == ("", "Stopped. What was stored is safe; run the same command to go on.")
     assert "Traceback" not in err
     kept = fresh("status", "--json").json["documents"]
     assert read <= kept < 40

@@ -16,7 +16,7 @@ from process import PATIENCE, Pincite
 from test_kill import all_ended, children
 
 TESTS = Path(__file__).parent
-STOPPED = "Stopped. What was read is safe; run the same command to go on."
+STOPPED = "Stopped. What was stored is safe; run the same command to go on."
 # Seconds. On a machine that does nothing else it takes less than three.
 SOON = 8.0
 FILES = 24

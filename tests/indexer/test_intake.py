@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,6 +49,42 @@ def test_embedding_begins_before_a_whole_lot_has_been_read(tmp_path: Path) -> No
             intake.finish()
         assert report.added == [f"{number}.txt" for number in range(FIRST_LOT)]
         assert library.count("chunks") == FIRST_LOT
+
+
+class Interrupting(HashEmbedder):
+    """Ctrl-C comes when it is asked for its third slice, and what it was asked for last is still embedded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slices = 0
+        self.third = threading.Event()
+
+    def embed_passages(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        self.slices += 1
+        if self.slices == 3:
+            self.third.set()
+            time.sleep(0.5)
+        return super().embed_passages(texts)
+
+
+def test_what_was_embedded_when_it_was_interrupted_is_stored(tmp_path: Path) -> None:
+    embedder = Interrupting()
+    text = " ".join(f"Sentence number {number}." for number in range(2000))
+    with open_library(tmp_path / "library", create=True) as library, library.writing():
+        library.bind(embedder)
+        report = Report()
+        with pytest.raises(KeyboardInterrupt), Intake(library, embedder, report, total=4) as intake:
+            for number in range(4):
+                state = FileState(f"{number}.txt", f"/{number}.txt", f"{number:064x}", len(text), 0, ".txt")
+                own = text.replace("Sentence", f"Sentence {number}")
+                intake.add(state, Document(own, (Block(0, len(own), "paragraph"),), "text/plain"), updates=False)
+            assert embedder.third.wait(30)
+            raise KeyboardInterrupt
+        assert report.added, "what was embedded is lost"
+        assert len(report.added) < 4, "an interrupted ingest embeds everything"
+        assert [entry.source for entry in library.entries()] == report.added
+        assert library.check() == []
+        assert report.embedded >= library.count("chunks") == report.chunks
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 
 from indexer import watching
 from indexer.discover import plan
-from indexer.errors import ReadError
+from indexer.errors import LibraryError, ReadError
 from indexer.estimate import estimate_ingest
-from indexer.ingestion import ingest
+from indexer.ingestion import ingest, remove
 from indexer.library import Library, open_library
 from indexer.readers.llama.connectors import Fetched, Source
 from indexer.readers.text import read_markdown
@@ -134,6 +134,48 @@ def test_what_is_still_being_written_keeps_what_it_said_until_it_has_settled(she
     )
 
 
+def test_a_file_that_is_emptied_before_it_is_written_anew_keeps_what_it_said(shelf: Shelf) -> None:
+    path = shelf.write("notes.md", "# Notes\n\nThere are 25 days.")
+    shelf.ingest()
+    path.write_bytes(b"")
+    assert (shelf.ingest(settling=60).removed, shelf.names) == ([], ["docs/notes.md"])
+    shelf.write("notes.md", "# Notes\n\nThere are 28 days.")
+    assert shelf.ingest(settling=60).updated == ["docs/notes.md"]
+    path.write_bytes(b"")
+    assert shelf.ingest(settling=1e-9).removed == ["docs/notes.md"]
+
+
+@pytest.mark.parametrize(
+    "name", ["docs/sub/letter.docx", "letter.docx", "docs/sub", "{}/docs/sub/letter.docx", "{}/docs"]
+)
+def test_what_could_not_be_read_is_forgotten_by_name(shelf: Shelf, name: str) -> None:
+    shelf.write("sub/letter.docx", BROKEN)
+    shelf.write("sub/other.docx", BROKEN)
+    shelf.write("a.md")
+    shelf.ingest()
+    shutil.rmtree(shelf.root)
+    removed = remove(shelf.library, [name.format(shelf.root.parent)])
+    assert removed == {
+        "docs/sub": ["docs/sub/letter.docx", "docs/sub/other.docx"],
+        "{}/docs": ["docs/sub/letter.docx", "docs/sub/other.docx", "docs/a.md"],
+    }.get(name, ["docs/sub/letter.docx"])
+    assert [failure.source for failure in shelf.library.failures()] == (
+        [] if len(removed) > 1 else ["docs/sub/other.docx"]
+    )
+
+
+def test_a_name_that_fits_two_failures_or_a_document_and_another_failure_is_asked_about(shelf: Shelf) -> None:
+    for name in ("a/letter.docx", "b/letter.docx"):
+        shelf.write(name, BROKEN)
+    shelf.ingest()
+    with pytest.raises(LibraryError, match="no such document"):
+        remove(shelf.library, ["letter.docx"])
+    shelf.write("c/letter.docx", _letter())
+    shelf.ingest()
+    assert remove(shelf.library, ["letter.docx"]) == ["docs/c/letter.docx"]
+    assert len(shelf.library.failures()) == 2
+
+
 def test_a_watch_drops_nothing_that_is_half_written(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf.write("letter.docx", _letter())
     shelf.ingest()
@@ -161,8 +203,15 @@ def test_a_folder_that_is_all_empty_was_unmounted_more_likely_than_emptied(shelf
     assert shelf.ingest(prune=True).removed == ["docs/new.md"], "of so little nobody need be asked"
 
 
-@pytest.mark.parametrize("glob", ["sub/*.txt", "docs/sub/*.txt", "docs/sub", "b.txt", "sub"])
-def test_a_glob_fits_the_name_and_the_path_from_the_folder_or_below_it(shelf: Shelf, glob: str) -> None:
+@pytest.mark.parametrize(
+    "glob",
+    ["sub/*.txt", "docs/sub/*.txt", "docs/sub", "docs/sub/", "b.txt", "sub", "./docs/sub", "./docs/*/b.txt", "{}/docs/sub", "{}/docs/sub/b*", "docs/../docs/sub"],
+)  # fmt: skip
+def test_a_glob_fits_the_name_and_the_path_from_the_folder_or_below_it(
+    shelf: Shelf, glob: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shelf.root.parent)
+    glob = glob.format(shelf.root.parent)
     shelf.write("a.txt")
     shelf.write("sub/b.txt")
     for options, expected in (({"include": [glob]}, ["docs/sub/b.txt"]), ({"exclude": [glob]}, ["docs/a.txt"])):
@@ -172,7 +221,10 @@ def test_a_glob_fits_the_name_and_the_path_from_the_folder_or_below_it(shelf: Sh
 
 def test_a_glob_that_fits_nothing_is_told(shelf: Shelf) -> None:
     shelf.write("a.txt")
+    shelf.write("b/c.txt")
     assert shelf.ingest(include=["*.txt", "["]).warnings == ["--include '[' fits no file"]
+    report = shelf.ingest(exclude=["b", "nosuch/*"])
+    assert report.warnings == ["--exclude 'nosuch/*' fits no file or folder"]
 
 
 @dataclass

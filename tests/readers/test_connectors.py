@@ -291,7 +291,7 @@ def test_what_shares_its_key_is_told_apart_by_its_text(caplog: pytest.LogCapture
 
 def test_a_key_that_no_document_has_is_a_mistake_told_once() -> None:
     documents = [{"text": f"Number {number}.", "metadata": {"url": f"https://{number}"}} for number in range(3)]
-    with pytest.raises(PinciteError, match="no document has 'serial' in its metadata.*url"):
+    with pytest.raises(PinciteError, match=r"no document has 'serial' in its metadata.*url"):
         loaded(*documents, id_key="serial")
     assert loaded(id_key="serial") == []
 
