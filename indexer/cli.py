@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 FAILED_SOME = 3
 
 
+class NotEmpty(click.ParamType[str]):
+    """A text; an empty one, as from a variable that is not set, is a mistake."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """The text. Raises click.BadParameter."""
+        return value if str(value).strip() else self.fail(f"the {self.name} is empty.", parameter, context)
+
+
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that every command takes, also after its name."""
     options = (
@@ -61,7 +72,7 @@ def library_of(settings: Settings, *, create: bool = False) -> Library:
 
 @click.command()
 @click.option("--failed", is_flag=True, help="List each file that could not be read, and why.")
-@click.option("--notes", is_flag=True, help="List what of a document was not read, and why.")
+@click.option("--notes", is_flag=True, help="List what was not read of a document, or by OCR.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common
 def status(*, failed: bool, notes: bool, as_json: bool) -> None:
@@ -82,16 +93,16 @@ def status(*, failed: bool, notes: bool, as_json: bool) -> None:
     data(f"library    {library.folder}")
     data(f"documents  {len(entries):,} ({library.count('chunks'):,} chunks)")
     data(f"embedder   {identity.name if identity else '—'}")
-    for kind, number in kinds.most_common():
-        data(f"  {number:>6,}  {kind}")
-    data(f"in part    {len(noted):,}")
+    for kind, number in sorted(kinds.items(), key=lambda one: (-one[1], one[0])):
+        data(f"  {number:>6,}  {kind or 'no suffix'}")
+    data(f"with notes {len(noted):,}")
     for name, told in noted.items() if notes else ():
         data(f"  {plain(name)}: {plain('; '.join(told))}")
     data(f"failed     {len(failures):,}")
     for failure in failures if failed else ():
         data(f"  {plain(failure.source)} {plain(failure.reason)}. {plain(failure.hint)}")
     if noted and not notes:
-        talk("`pincite status --notes` says which were read in part, and why.")
+        talk("`pincite status --notes` says what was not read of a document, or by OCR.")
     if failures and not failed:
         talk("`pincite status --failed` says which failed, and why.")
     return None
@@ -112,7 +123,7 @@ def list_documents(*, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("document", metavar="DOC")
+@click.argument("document", metavar="DOC", type=NotEmpty("name"))
 @click.option("--text", "as_text", is_flag=True, help="The whole text: what offsets point into.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, text and blocks included.")
 @common
@@ -139,7 +150,7 @@ def show(document: str, *, as_text: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("documents", nargs=-1, required=True, metavar="DOC…")
+@click.argument("documents", nargs=-1, required=True, metavar="DOC…", type=NotEmpty("name"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @common
 def remove(documents: tuple[str, ...], *, as_json: bool) -> None:

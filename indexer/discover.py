@@ -19,7 +19,7 @@ from indexer.ignore import IgnoreFiles
 from indexer.library import Library
 from indexer.naming import numbered
 from indexer.readers import supported
-from indexer.walking import Globs, Skipped, files, inside, passed_over
+from indexer.walking import NO_SUFFIX, Globs, Skipped, files, inside, passed_over
 
 # A file that changed this recently may change again within the same tick of the clock: its time is not trusted then, and
 # the next ingest looks at its bytes (the "racy" files of git's index).
@@ -112,7 +112,7 @@ def plan(
             location = str(path)
             short = path.name if path == root or not root.name else f"{root.name}/{inner}"
             if path != root and not supported(path.name) and not path.is_dir():
-                skipped.add(path.suffix.lower() or path.name, short)
+                skipped.add(path.suffix.lower() or NO_SUFFIX, short)
                 continue
             if location not in seen:
                 made = _candidate(path, short, known.get(location), failures.get(_readable(location)), taken)

@@ -23,6 +23,10 @@ class PinciteError(Exception):
         return f"{self.message} {self.hint}".strip()
 
 
+class UsageError(PinciteError):
+    """What was asked for can't be meant: an argument that is not of its form, or that nothing takes."""
+
+
 class ReadError(PinciteError):
     """A document that gives no text: the reason why, and what would help."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.cli import FAILED_SOME, common, library_of, settings
+from indexer.cli import FAILED_SOME, NotEmpty, common, library_of, settings
 from indexer.terminal import json_line, plain, talk
 
 if TYPE_CHECKING:
@@ -37,25 +37,15 @@ class _Place(click.Path):
         return super().convert(value, parameter, context)
 
 
-class _Glob(click.ParamType[str]):
-    """A pattern of file names. An empty one is a mistake, too."""
-
-    name = "glob"
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
-        """The pattern. Raises click.BadParameter."""
-        return value if str(value).strip() else self.fail("the pattern is empty.", parameter, context)
-
-
 def chosen(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which files, and how they are read."""
     for option in (
         click.option("--password-file", metavar="FILE", type=click.Path(path_type=Path), help="Passwords to try, one a line."),
         click.option("--jobs", type=click.IntRange(min=0), metavar="N",
                      help="Processes that read; 0 reads in this one, without its walls."),
-        click.option("--exclude", multiple=True, type=_Glob(), metavar="GLOB",
+        click.option("--exclude", multiple=True, type=NotEmpty("pattern"), metavar="GLOB",
                      help="No files whose name or path matches; * goes through folders, too."),
-        click.option("--include", multiple=True, type=_Glob(), metavar="GLOB",
+        click.option("--include", multiple=True, type=NotEmpty("pattern"), metavar="GLOB",
                      help="Only files whose name or path matches; * goes through folders, too."),
     ):  # fmt: skip
         command = option(command)

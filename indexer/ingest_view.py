@@ -165,8 +165,9 @@ def show_estimate(found: Any) -> None:
     """What a dry run found: a line a file on stdout, and what it would cost."""
     from indexer.terminal import data
 
+    removed = [name for name in found.removed if name not in found.failed]
     told = {"new": found.new, "changed": found.changed, "vanished": found.vanished, "ignored": found.ignored,
-            "removed": found.removed}  # fmt: skip
+            "removed": removed}  # fmt: skip
     for state, names in told.items():
         for name in names:
             equal = f" (equal to {plain(found.copies[name])})" if name in found.copies else ""
@@ -174,13 +175,14 @@ def show_estimate(found: Any) -> None:
     for name, before in found.moved.items():
         data(f"moved    {plain(before)} → {plain(name)}")
     for name, reason in found.failed.items():
-        data(f"fails    {plain(name)} {plain(reason)}")
+        dropped = "; what was read of it before is dropped" if name in found.removed else ""
+        data(f"fails    {plain(name)} {plain(reason)}{dropped}")
     for name, kind in found.skips.items():
-        data(f"skipped  {plain(name)}{f' {kind}' if kind.startswith('(') else ''}")
+        data(f"skipped  {plain(name)} {kind if kind.startswith('(') else f'(no reader of {plain(kind)})'}")
     for warning in found.warnings:
         talk(f"warning: {plain(warning)}")
     counts = {"new": found.new, "changed": found.changed, "moved": found.moved, "removed": found.removed,
-              "fail": found.failed, "unchanged": found.unchanged, "skipped": found.skips}  # fmt: skip
+              "to fail": found.failed, "unchanged": found.unchanged, "skipped": found.skips}  # fmt: skip
     summed = ", ".join(f"{len(names):,} {what}" for what, names in counts.items() if names)
     talk(summed or "there is nothing to read")
     cost = f"{counted(found.chunks, 'chunk')} to embed, {counted(found.tokens, 'token')}"

@@ -15,6 +15,7 @@ from indexer.ignore import IgnoreFiles
 
 # What is told of, beside suffixes, as not looked at.
 LINK, SPECIAL, HIDDEN, IGNORED = "(link not followed)", "(pipe or device)", "(hidden)", "(ignored)"
+NO_SUFFIX = "(no suffix)"
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from indexer import cli as keeping
 from indexer import ingest_command
 from indexer.cli import common, library_of, settings
 from indexer.config import NO_RERANKER
-from indexer.errors import PinciteError
+from indexer.errors import PinciteError, UsageError
 from indexer.terminal import data, json_line, out, plain, printable, talk
 
 if TYPE_CHECKING:
@@ -319,7 +319,7 @@ def main() -> None:
         if context.get("debug"):
             raise
         talk(f"pincite: {plain(error.message)} {plain(error.hint)}".rstrip())
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -216,7 +216,7 @@ def test_ingest_skips_what_is_unchanged_replaces_what_changed_and_prunes(pincite
     os.utime(docs / "handbook.md", (0, 0))  # another time, the same bytes
     told = fresh("ingest", "docs", "--dry-run")
     assert told.out.splitlines() == [
-        "new      docs/sub/new.md", "changed  docs/canteen.txt", "vanished docs/travel.pdf", "skipped  docs/tune.mp3",
+        "new      docs/sub/new.md", "changed  docs/canteen.txt", "vanished docs/travel.pdf", "skipped  docs/tune.mp3 (no reader of .mp3)",
     ]  # fmt: skip
     second = fresh("ingest", "docs", "--json")
     assert second.json["added"] == ["docs/sub/new.md"]

@@ -62,10 +62,10 @@ def test_a_dry_run_tells_what_the_ingest_then_does(fresh: Pincite, mixed: Path) 
     assert told.out.splitlines() == [
         "new      mixed/a.md", "new      mixed/prices.csv", "new      mixed/sub/same.md (equal to mixed/a.md)",
         "fails    mixed/broken.pdf is not a PDF that can be read (Data format error)",
-        "skipped  mixed/\ufffd[31mred.tune", "skipped  mixed/tune.mp3",
+        "skipped  mixed/\ufffd[31mred.tune (no reader of .tune)", "skipped  mixed/tune.mp3 (no reader of .mp3)",
     ]  # fmt: skip
     lines = told.err.splitlines()
-    assert lines[0] == "3 new, 1 fail, 2 skipped"
+    assert lines[0] == "3 new, 1 to fail, 2 skipped"
     assert re.fullmatch(r"2 chunks to embed, \d+ tokens: about \d+ s", lines[1])
     assert not fresh.library.exists()
     planned = fresh("ingest", "mixed", "--dry-run", "--json", code=3).json
@@ -241,6 +241,14 @@ def test_a_source_that_breaks_leaves_what_is_there(fresh: Pincite) -> None:
             "it does not go with --exclude, --password-file",
         ),
         (("",), "the path is empty"),
+        ((" ",), "the path is empty"),
+        (("https://example.org/a.pdf",), "is an address, not a path"),
+        (("docs", "--include", ""), "the pattern is empty"),
+        (("docs", "--exclude", " "), "the pattern is empty"),
+        (("--reader", "llama_index"), "is not module:Class"),
+        (("--reader", READER, "--reader-arg", "x"), "is not NAME=VALUE"),
+        (("--reader", READER, "--reader-arg", "nosuch=1"), "takes no argument 'nosuch'"),
+        (("--reader", READER, "--reader-name", "a b"), "can't name a source"),
         (("docs", "--reader-arg", "a=1"), "need --reader"),
         (("docs", "--jobs", "-1"), "--jobs"),
     ],
@@ -248,6 +256,20 @@ def test_a_source_that_breaks_leaves_what_is_there(fresh: Pincite) -> None:
 def test_wrong_usage_is_told(fresh: Pincite, arguments: tuple[str, ...], told: str) -> None:
     assert told in fresh("ingest", *arguments, code=2).err
     assert not fresh.library.exists()
+
+
+def test_what_is_stored_is_told_though_the_disk_is_full(fresh: Pincite) -> None:
+    (fresh.folder / "docs").mkdir()
+    for number in range(400):
+        text = " ".join(f"Rule {number} says {word}." for word in range(40))
+        (fresh.folder / "docs" / f"{number:03}.txt").write_text(text, encoding="utf-8")
+    full = fresh("ingest", "docs", "--json", code=1, before=["bash", "-c", 'ulimit -f 900; exec "$@"', "bash"])
+    *_, summed, told = full.err.splitlines()
+    assert told.startswith(f"pincite: {fresh.library / 'library.sqlite3'}: the library can't be written to"), full.err
+    stored = len(full.json["added"])
+    assert 0 < stored < 400 and summed.startswith(f"{stored} new; "), summed
+    assert len(names(fresh)) == stored
+    assert fresh("ingest", "docs", "--json").json["unchanged"] == stored
 
 
 # Watching

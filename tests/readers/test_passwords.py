@@ -311,7 +311,7 @@ def test_a_password_file_that_is_of_no_use_is_told_of_in_one_line(tmp_path, cont
         kept(tmp_path, content)
     with pytest.raises(PinciteError) as caught:
         read_password_file(path)
-    assert caught.value.message == f"The password file {path} {said}"
+    assert caught.value.message == f"the password file {path} {said}"
 
 
 # Files that others made ------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from indexer.errors import PinciteError
+from indexer.errors import PinciteError, UsageError
 
 _LOG = logging.getLogger(__name__)
 _ENVIRONMENT = re.compile(r"env:([A-Za-z_]\w*)")
@@ -73,7 +73,7 @@ def parse(arguments: Sequence[str]) -> dict[str, list[_Typed]]:
         name, equals, text = argument.partition("=")
         if not equals or not name.isidentifier():
             shown = name if name.isidentifier() else "it"
-            raise PinciteError(
+            raise UsageError(
                 f"an argument of the reader is not NAME=VALUE ({shown}).", "Write --reader-arg NAME=VALUE."
             )
         given.setdefault(name, []).append(_typed(name, text))
@@ -94,7 +94,7 @@ def fit(
     fitted = {name: _fitted(name, values, named.get(name)) for name, values in given.items()}
     unknown = [name for name in fitted if name not in named]
     if unknown and not (_takes_more(first) or _takes_more(second)):
-        raise PinciteError(f"{target} takes no argument {unknown[0]!r}.", f"It takes: {', '.join(named) or 'none'}.")
+        raise UsageError(f"{target} takes no argument {unknown[0]!r}.", f"It takes: {', '.join(named) or 'none'}.")
     for name in unknown:
         _LOG.warning("%s does not name the argument %r; it is given to it unread", target, name)
     needed = dict.fromkeys(
@@ -105,7 +105,7 @@ def fit(
     )
     if needed:
         hint = "Give " + " ".join(f"--reader-arg {name}=…" for name in needed)
-        raise PinciteError(f"{target} needs {' and '.join(needed)}.", f"{hint}. It takes: {', '.join(named)}.")
+        raise UsageError(f"{target} needs {' and '.join(needed)}.", f"{hint}. It takes: {', '.join(named)}.")
     more = set(unknown)
     to_second = set(_named(second)) | (more if _takes_more(second) else set())
     to_first = set(_named(first)) | (more - to_second)
@@ -201,7 +201,7 @@ def _fitted(name: str, values: Sequence[_Typed], parameter: inspect.Parameter | 
     items = _types(asked[lists[0]][0]) if lists and asked[lists[0]] else {}
     wants_list = bool(lists) and str not in asked
     if len(values) > 1 and asked and not lists:
-        raise PinciteError(f"the reader's argument {name} is given {len(values)} times.", "It takes one value.")
+        raise UsageError(f"the reader's argument {name} is given {len(values)} times.", "It takes one value.")
     if len(values) == 1 and not wants_list:
         return _of_type(values[0], asked)
     flat = [

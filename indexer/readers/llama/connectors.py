@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from indexer.errors import PinciteError, ReadError
+from indexer.errors import PinciteError, ReadError, UsageError
 from indexer.naming import numbered
 from indexer.readers.assembly import one_line
 from indexer.readers.llama.arguments import Arguments, fit, parse
@@ -209,13 +209,13 @@ def open_source(target: str, arguments: Sequence[str], name: str = "", id_key: s
     not take or lacks.
     """
     if name and not _NAME.fullmatch(name):
-        raise PinciteError(f"{name!r} can't name a source.", "Use letters, digits, '.', '_' and '-'.")
+        raise UsageError(f"{name!r} can't name a source.", "Use letters, digits, '.', '_' and '-'.")
     given = parse(arguments)
     module, kind = _class(target)
     shown = f"{module}:{kind.__name__}"
     method = _loading_method(kind)
     if not method:
-        raise PinciteError(
+        raise UsageError(
             f"{shown} is not a reader of LlamaIndex.",
             "A reader has load_data, such as llama_index.readers.notion:NotionPageReader.",
         )
@@ -227,7 +227,7 @@ def open_source(target: str, arguments: Sequence[str], name: str = "", id_key: s
 def _class(target: str) -> tuple[str, type]:
     found = _TARGET.fullmatch(target)
     if not found:
-        raise PinciteError(
+        raise UsageError(
             f"{target!r} is not module:Class.", "Name a reader such as llama_index.readers.notion:NotionPageReader."
         )
     module, name = found.groups()
@@ -251,7 +251,7 @@ def _class(target: str) -> tuple[str, type]:
             f"{module} can't be imported: {type(error).__name__}: {one_line(str(error))[:200]}."
         ) from error
     if not isinstance(kind, type):
-        raise PinciteError(f"{module} has no class {name}.", _classes_of(module))
+        raise UsageError(f"{module} has no class {name}.", _classes_of(module))
     return module, kind
 
 

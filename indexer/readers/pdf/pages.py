@@ -112,7 +112,9 @@ def _opened(data: bytes) -> Any:
             return pypdfium2.PdfDocument(data, password=password)
         except pypdfium2.PdfiumError as error:
             if error.err_code != pypdfium2.raw.FPDF_ERR_PASSWORD:
-                raise _RefusedError(one_line(str(error))) from None
+                # It knows no reason for what is broken deep inside.
+                why = one_line(str(error)) if error.err_code else "damaged"
+                raise _RefusedError(why) from None
     raise locked()
 
 

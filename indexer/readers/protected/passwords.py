@@ -64,15 +64,18 @@ def read_password_file(path: Path) -> tuple[str, ...]:
             data = file.read(_LARGEST + 1)
         text = data.decode("utf-8-sig")
     except OSError as error:
-        raise PinciteError(f"The password file {path} can't be read: {error.strerror or error}.") from error
+        raise PinciteError(
+            f"the password file {path} can't be read: {error.strerror or error}.",
+            "Name a file of passwords, one a line.",
+        ) from error
     except UnicodeDecodeError as error:
-        raise PinciteError(f"The password file {path} is not UTF-8 text.", "Save it as UTF-8.") from error
+        raise PinciteError(f"the password file {path} is not UTF-8 text.", "Save it as UTF-8.") from error
     # Not splitlines(): it would part a password at U+2028 and its like.
     found = tuple(dict.fromkeys(line for line in (line.removesuffix("\r") for line in text.split("\n")) if line))
     if not found:
-        raise PinciteError(f"The password file {path} holds no password.", "Write one password on each line.")
+        raise PinciteError(f"the password file {path} holds no password.", "Write one password on each line.")
     if len(found) > MOST or len(data) > _LARGEST:
-        raise PinciteError(f"The password file {path} holds more than {MOST} passwords.", "Each is tried on each file.")
+        raise PinciteError(f"the password file {path} holds more than {MOST} passwords.", "Each is tried on each file.")
     if open_to_others:
         _LOG.warning("Others may read the password file %s: chmod 600 keeps it to yourself.", path)
     return found
