@@ -20,7 +20,7 @@ from indexer.models.batching import BatchRunner
 from indexer.models.bert import sentence_encoder
 from tests.conformance.embedder_kit import VARIED, check_near
 
-pytestmark = pytest.mark.skipif(not eight_bits.pays(), reason="this processor has 16-bit arithmetic, or none in 8 bits")
+pytestmark = pytest.mark.skipif(not eight_bits.pays(), reason="this processor has no arithmetic in 8 bits")
 HERE = Path(compiled.__file__).parent
 FULL = 256
 
@@ -54,8 +54,10 @@ def test_it_is_the_model_itself_within_a_thousandth(cache: Path, monkeypatch: py
     check_near(quick, exact, "in eight bits", least=compiled.LEAST_COSINE)
     short = [row for row, ids in enumerate(tokens(cache, VARIED)) if len(ids) < eight_bits.LEAST_TOKENS]
     long = [row for row in range(len(VARIED)) if row not in short]
-    assert np.abs(quick[short] - exact[short]).max() < 1e-5, "short texts keep the exact form"
-    assert np.abs(quick[long] - exact[long]).max(axis=1).min() > 1e-5, "long ones don't"
+    # Where the exact form has 16 bits, batches of other shapes round otherwise: by less than a hundredth of what bytes lose.
+    near = (quick * exact).sum(axis=1)
+    assert near[short].min() > 0.99999, "short texts keep the exact form"
+    assert near[long].min() < 0.9999, "long ones don't"
 
 
 def tokens(cache: Path, texts: list[str]) -> list[list[int]]:
@@ -87,7 +89,7 @@ def test_it_is_made_when_many_passages_come_and_then_used_at_once(
     check_near(again, many, "at once where it is there", least=0.99999)
 
 
-@pytest.mark.parametrize(("cosine", "gain"), [(0.9989, 2.0), (0.9999, 1.2)])
+@pytest.mark.parametrize(("cosine", "gain"), [(0.9989, 2.0), (0.9999, 1.1)])
 def test_a_form_that_is_worse_or_not_quicker_is_refused_for_good(
     cosine: float, gain: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
