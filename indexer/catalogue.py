@@ -91,6 +91,14 @@ class Catalogue:
             for i, source, kind, modified, changed in rows
         ]
 
+    def names(self, document_ids: Iterable[int]) -> list[tuple[int, str, str]]:
+        """Of every file of these documents its document's id, its own name, and the title that its content has, if any."""
+        return self._rows(
+            """SELECT document_id, source, title FROM files JOIN documents ON documents.id = document_id
+               WHERE document_id IN (SELECT value FROM json_each(?))""",
+            (json.dumps(list(document_ids)),),
+        )
+
     def failures(self) -> list[Failure]:
         """Every file that could not be read, by name."""
         names = "location, source, sha256, size, modified_ns, reason, hint, circumstances, changed_ns, inode"
@@ -160,14 +168,14 @@ class Catalogue:
         found = self._paragraphs("SELECT value FROM json_each(?)", (json.dumps(list(ids)),))
         return {paragraph.id: paragraph for paragraph in found}
 
-    def paragraphs_of_chunks(self, ids: Iterable[int]) -> dict[int, tuple[int, str]]:
-        """For each of these chunks its paragraph and its document's language; those that are gone are left out."""
+    def documents_of_chunks(self, ids: Iterable[int]) -> dict[int, tuple[int, str]]:
+        """For each of these chunks its document and that one's language; those that are gone are left out."""
         rows = self._rows(
-            """SELECT chunks.id, paragraph, language FROM chunks JOIN documents ON documents.id = document_id
+            """SELECT chunks.id, document_id, language FROM chunks JOIN documents ON documents.id = document_id
                WHERE chunks.id IN (SELECT value FROM json_each(?))""",
             (json.dumps(list(ids)),),
         )
-        return {chunk_id: (paragraph, language) for chunk_id, paragraph, language in rows}
+        return {chunk_id: (document_id, language) for chunk_id, document_id, language in rows}
 
     def chunks_of_paragraphs(self, ids: Iterable[int]) -> dict[int, list[int]]:
         """For each of these paragraphs the ids of its chunks, in order; those that are gone are left out."""
@@ -226,15 +234,6 @@ class Catalogue:
         return dict(
             self._rows("SELECT id, language FROM documents WHERE id IN (SELECT value FROM json_each(?))", (wanted,))
         )
-
-    def languages_of_chunks(self, ids: Iterable[int]) -> dict[int, str]:
-        """The language of each of these chunks' documents; those that are gone are left out."""
-        rows = self._rows(
-            """SELECT chunks.id, language FROM chunks JOIN documents ON documents.id = document_id
-               WHERE chunks.id IN (SELECT value FROM json_each(?))""",
-            (json.dumps(list(ids)),),
-        )
-        return dict(rows)
 
     def vectors_after(self, chunk_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float16]]:
         """Ids, int64 [n], and vectors, float16 [n, dimension], of the chunks above this id, in order."""

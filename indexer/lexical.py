@@ -109,6 +109,10 @@ class LexicalIndex:
         """The terms of a text as the index has them, for a document of that language."""
         return set(chain(*self._analyzers.terms(text, languages.analyzer_of(language))))
 
+    def forms(self, word: str) -> frozenset[str]:
+        """What the analyzers of the library's languages make of a word: two words that share one are forms of one another."""
+        return frozenset(chain.from_iterable(chain(*self._analyzers.terms(word, name)) for name in self._languages))
+
     def _asked(self, question: str) -> list[tuple[list[str], list[str]]]:
         """The question's words and compounds, by each analyzer of the library. One question is asked for several times."""
         if self._last is None or self._last[0] != question:

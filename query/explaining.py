@@ -27,14 +27,16 @@ class Method:
 class Explanation:
     """A hit explained. `lexical` (by BM25) and `dense` (by cosine) are None where that method did not find it.
 
-    `language` is what the document's language adds, where the library has several. `words` are those of the question, as they stand there, that its paragraph has in some form; `fused` is the sum of what the
-    methods add. `reader` is the logit of the re-ranker that read it, else None.
+    `language` is what the document's language adds, where the library has several, and `name` what it adds that the question
+    names the document. `words` are those of the question, as they stand there, that its paragraph has in some form; `fused` is
+    the sum of all that is added. `reader` is the logit of the re-ranker that read it, else None.
     """
 
     words: tuple[str, ...]
     lexical: Method | None
     dense: Method | None
     language: float
+    name: float
     fused: float
     reader: float | None
 
@@ -45,7 +47,8 @@ class Explanation:
             told[name] = method and {
                 "rank": method.rank, score: round(method.score, 4), "adds": round(method.adds, 6),
             }  # fmt: skip
-        told["language"] = {"adds": round(self.language, 6)} if self.language else None
+        for name, adds in (("language", self.language), ("name", self.name)):
+            told[name] = {"adds": round(adds, 6)} if adds else None
         return {**told, "fused": round(self.fused, 6), "reader": None if self.reader is None else round(self.reader, 3)}
 
     def __str__(self) -> str:
@@ -58,6 +61,8 @@ class Explanation:
             lines.append(f"meaning {_told(self.dense, 'cosine', 3)}")
         if self.language:
             lines.append(f"language {self.language:.3f}")
+        if self.name:
+            lines.append(f"name {self.name:.3f}")
         lines.append(f"together {self.fused:.3f}")
         if self.reader is not None:
             lines.append(f"reader {self.reader:+.2f}")
@@ -82,8 +87,9 @@ def explained(question: str, hits: Sequence[Hit], searcher: Searcher) -> list[Ex
         if paragraph is not None and methods["lexical"]:
             text = f"{context_of(paragraph.title, paragraph.where.heading)}\n{paragraph.text}"
             words = _words(question, text, paragraph.language, searcher)
-        language, fused = hit.adds.get("language", 0.0), sum(hit.adds.values())
-        told.append(Explanation(words, methods["lexical"], methods["dense"], language, fused, hit.scores.get("reader")))
+        language, name = hit.adds.get("language", 0.0), hit.adds.get("name", 0.0)
+        fused, reader = sum(hit.adds.values()), hit.scores.get("reader")
+        told.append(Explanation(words, methods["lexical"], methods["dense"], language, name, fused, reader))
     return told
 
 

@@ -18,7 +18,7 @@ from indexer.lexical import LexicalIndex
 from indexer.library import Library, open_library
 from indexer.readers.text import read_markdown
 from query.answer import search
-from query.retrieve import LANGUAGE_WEIGHT, LEXICAL_WEIGHT, LEXICAL_WEIGHT_ELSEWHERE, Searcher, searcher
+from query.retrieve import LANGUAGE_WEIGHT, LEXICAL_WEIGHT, LEXICAL_WEIGHT_ELSEWHERE, NAME_WEIGHT, Searcher, searcher
 from tests.conformance.hash_embedder import HashEmbedder
 
 EMBEDDER = HashEmbedder()
@@ -76,6 +76,7 @@ def test_hits_are_the_fusion_of_both_rankings(library: Library, question: str) -
     dense = dict(DenseIndex(library).search(EMBEDDER.embed_question(question), 1000))
     named = LexicalIndex(library).named(question)
     assert (named > 0) == ("1.250" in question)
+    mentions = Searcher(library, EMBEDDER).names.mentions(question, {entry.id for entry in library.entries()})
     by_words, by_meaning = parts_of_the_best(by_paragraph, 0.0), parts_of_the_best(dense, min(dense.values()))
     expected = {}
     for chunk_id, found in library.found(library.chunk_ids()).items():
@@ -85,6 +86,7 @@ def test_hits_are_the_fusion_of_both_rankings(library: Library, question: str) -
         weight += (1 - weight) * named
         score = weight * by_words.get(found.chunk.paragraph, 0.0) + (1 - weight) * by_meaning.get(chunk_id, 0.0)
         score += LANGUAGE_WEIGHT * likely(question, frozenset({"en", "fr"}))[found.language]
+        score += NAME_WEIGHT * mentions[found.chunk.document_id].share if found.chunk.document_id in mentions else 0.0
         expected[chunk_id] = (ranks, pytest.approx(score, abs=1e-6))
     hits = search(library, question, 100)
     assert {hit.chunk.id: (dict(hit.ranks), hit.score) for hit in hits} == expected
