@@ -43,7 +43,7 @@ SLICE_SECONDS = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A file's document, or why there is none; with its place in the texts to embed of its lot."""
+    """A file's document, or why there is none; with its chunks, their texts and the texts' keys."""
 
     state: FileState
     document: Document | None
@@ -71,7 +71,7 @@ class _Lot:
 class Intake:
     """Takes documents in the order given and stores them in that order. A context manager; the writer lock is held.
 
-    When Ctrl-C ends it, the documents that are embedded by then are stored.
+    When Ctrl-C ends it, the documents that are embedded by then are stored, though one before them may not be.
     """
 
     def __init__(
@@ -153,8 +153,9 @@ class Intake:
         """Have the lot embedded, and store the one before it meanwhile."""
         if self._lot:
             lot = _Lot(self._lot, self._wanted, self._known)
-            self._under_way.append((lot, self._thread.submit(self._embed, lot)))
+            # First: Ctrl-C at this point must not find the lot in two places.
             self._lot, self._wanted, self._known, self._characters = deque(), {}, {}, 0
+            self._under_way.append((lot, self._thread.submit(self._embed, lot)))
             self._room = min(2 * self._room, LOT)
         while len(self._under_way) > 1:
             self._store_lot()
@@ -180,21 +181,28 @@ class Intake:
             self._on_stored(self._report.chunks - before)
 
     def _store_all(self, lot: _Lot) -> None:
-        while lot.arrivals:  # none twice, when it is interrupted
-            self._store(lot.arrivals.popleft(), lot.vectors)
+        while lot.arrivals:
+            arrival = lot.arrivals[0]
+            if arrival.document is not None:
+                self._put(arrival, arrival.document, lot.vectors)
+            lot.arrivals.popleft()  # after it: what Ctrl-C comes upon is stored when this ends
+            self._account_for(arrival)
 
-    def _store(self, arrival: Arrival, vectors: dict[bytes, Any]) -> None:
+    def _put(self, arrival: Arrival, document: Document, vectors: dict[bytes, Any]) -> None:
+        import numpy as np
+
+        dimension = self._embedder.dimension
+        stacked = np.array([vectors[key] for key in arrival.keys], np.float32).reshape(-1, dimension)
+        self._library.put(arrival.state, document, arrival.chunks, arrival.texts, stacked)
+
+    def _account_for(self, arrival: Arrival) -> None:
+        """Note in the report what has become of a file."""
         state, report = arrival.state, self._report
         counts = report.formats[state.kind]
-        if arrival.error or arrival.document is None:
+        if arrival.document is None:
             self._fail(arrival)
             counts.failed += 1
         else:
-            import numpy as np
-
-            dimension = self._embedder.dimension
-            stacked = np.array([vectors[key] for key in arrival.keys], np.float32).reshape(-1, dimension)
-            self._library.put(state, arrival.document, arrival.chunks, arrival.texts, stacked)
             (report.updated if arrival.updates else report.added).append(state.source)
             tokens = sum(made.tokens for made in arrival.chunks)
             for told in (report, counts):

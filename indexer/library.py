@@ -179,10 +179,9 @@ class Library(Catalogue):
             # No two may have one name, not even for a moment; and no name has a zero byte.
             for passing in (True, False):
                 for location, name in names.items():
-                    run(
-                        "UPDATE files SET source = ? WHERE location = ?",
-                        (f"\0{location}" if passing else name, location),
-                    )
+                    told = f"\0{location}" if passing else name
+                    run("UPDATE files SET source = ? WHERE location = ?", (told, location))
+                    run("UPDATE failures SET source = ? WHERE location = ?", (name, location))
 
     def remove(self, locations: Iterable[str]) -> int:
         """Remove what was read from these locations, failures too, in one transaction. Returns how many files went.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from indexer.entries import Failure
@@ -76,6 +77,15 @@ class Report:
     def begun(self) -> bool:
         """Whether anything was stored, dropped or found to fail."""
         return bool(self.added or self.updated or self.moved or self.removed or self.failed)
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Tell of documents by other names: new ones by old. What was there before has moved."""
+        new = {*self.added}
+        self.moved.update((name, before) for before, name in names.items() if before not in new)
+        self.added = [names.get(name, name) for name in self.added]
+        self.updated = [names.get(name, name) for name in self.updated]
+        self.notes = {names.get(name, name): notes for name, notes in self.notes.items()}
+        self.failed = [replace(failure, source=names.get(failure.source, failure.source)) for failure in self.failed]
 
     def as_json(self) -> dict[str, Any]:
         """What `pincite ingest --json` prints."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from indexer.sync import SUSPICIOUS
 
 if TYPE_CHECKING:
     from indexer.embedding import Embedder
+    from indexer.entries import Entry
     from indexer.library import Library
     from indexer.readers.llama.connectors import Fetched, Source
     from indexer.records import Document
@@ -70,7 +72,8 @@ def _fetch(library: Library, source: Source, intake: Intake, report: Report) -> 
     failed = {failure.location for failure in library.failures()}
     names: dict[str, str] = {}
     nameless = 0
-    for one in source.fetch():
+    for found in source.fetch():
+        one = _as_before(found, known, names)
         names[one.location] = one.source
         nameless += one.problem is not None and not one.lasting
         entry = known.get(one.location)
@@ -88,6 +91,21 @@ def _fetch(library: Library, source: Source, intake: Intake, report: Report) -> 
         taken[name] = one.location
         intake.add(_state(one, name, source), _outcome(one), updates=entry is not None)
     return names, nameless
+
+
+def _as_before(one: Fetched, known: Mapping[str, Entry], names: Container[str]) -> Fetched:
+    """Of documents with one identity the first has it bare, the others with their text's hash (`Source.fetch`).
+
+    Which of them is first may be another one than before: those whose text has not changed keep their locations.
+    """
+    bare, shared, _ = one.location.rpartition(" sha256:")
+    if shared:
+        before = known.get(bare) if one.location not in known and bare not in names else None
+        return replace(one, location=bare) if before and before.sha256 == one.sha256 else one
+    other, hashed = known.get(one.location), f"{one.location} sha256:{one.sha256[:32]}"
+    if other and other.sha256 != one.sha256 and hashed in known:
+        return replace(one, location=hashed, lasting=False)
+    return one
 
 
 def _state(one: Fetched, name: str, source: Source) -> FileState:
@@ -119,19 +137,30 @@ def _vanished(library: Library, source: Source, fetched: Collection[str], report
 
 
 def _rename(library: Library, names: Mapping[str, str], report: Report) -> None:
-    """Give each document the name that its source gives it now; numbered where another has it, who had it first."""
-    entries = [entry for entry in library.entries() if entry.location in names]
-    taken = {entry.source for entry in library.entries() if names.get(entry.location, entry.source) == entry.source}
+    """Give each document the name that its source gives it now, numbered where another has it.
+
+    A number stays, for a citation may have it, until no document has the bare name.
+    """
+    entries = library.entries()
+    wishes = {entry.location: names.get(entry.location, entry.source) for entry in entries}
+    called = {entry.location for entry in entries if _is(entry.source, wishes[entry.location])}
+    taken = {entry.source for entry in entries if entry.location in called}
+    free: dict[str, Iterator[str]] = {}
     renamed: dict[str, str] = {}
     for entry in entries:
-        wanted = names[entry.location]
-        if entry.source == wanted:
-            continue
-        name = next(free for free in numbered(wanted) if free not in taken)
+        wish = wishes[entry.location]
+        if entry.location in called:
+            if entry.source == wish or wish in taken:
+                continue
+            taken.discard(entry.source)
+        name = next(name for name in free.setdefault(wish, numbered(wish)) if name not in taken)
         taken.add(name)
-        if name != entry.source:
-            renamed[entry.location] = name
-            if entry.source not in report.added:
-                report.moved[name] = entry.source
+        renamed[entry.location] = name
     if renamed:
         library.rename(renamed)
+        report.rename({entry.source: renamed[entry.location] for entry in entries if entry.location in renamed})
+
+
+def _is(name: str, wish: str) -> bool:
+    """Whether it is that name, or that with a number."""
+    return name == wish or bool(re.fullmatch(re.escape(wish) + r" \(\d+\)", name))

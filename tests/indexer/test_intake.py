@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,8 @@ from conformance.hash_embedder import HashEmbedder
 
 from indexer.discover import plan
 from indexer.entries import FileState
-from indexer.intake import FIRST_LOT, LOT, Intake
-from indexer.library import open_library
+from indexer.intake import FIRST_LOT, LOT, SLICE, Intake
+from indexer.library import Library, open_library
 from indexer.records import Block, Document
 from indexer.report import Report
 
@@ -51,40 +51,76 @@ def test_embedding_begins_before_a_whole_lot_has_been_read(tmp_path: Path) -> No
         assert library.count("chunks") == FIRST_LOT
 
 
-class Interrupting(HashEmbedder):
-    """Ctrl-C comes when it is asked for its third slice, and what it was asked for last is still embedded."""
+class Held(HashEmbedder):
+    """Embeds its first slice, and waits in the second one until it is let go."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.slices = 0
-        self.third = threading.Event()
+        self.slices: list[list[str]] = []
+        self.second, self.let_go = threading.Event(), threading.Event()
 
     def embed_passages(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        self.slices += 1
-        if self.slices == 3:
-            self.third.set()
-            time.sleep(0.5)
+        self.slices.append([*texts])
+        if len(self.slices) == 2:
+            self.second.set()
+            assert self.let_go.wait(30)
         return super().embed_passages(texts)
 
 
-def test_what_was_embedded_when_it_was_interrupted_is_stored(tmp_path: Path) -> None:
-    embedder = Interrupting()
-    text = " ".join(f"Sentence number {number}." for number in range(2000))
+def notes(number: int) -> Iterator[tuple[FileState, Document]]:
+    """Short documents, of a chunk each."""
+    for one in range(number):
+        text = f"This is note number {one}."
+        state = FileState(f"{one}.txt", f"/{one}.txt", f"{one:064x}", len(text), 0, ".txt")
+        yield state, Document(text, (Block(0, len(text), "paragraph"),), "text/plain")
+
+
+def test_what_was_embedded_when_it_was_interrupted_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexer.intake.FIRST_LOT", 3 * SLICE)
+    embedder = Held()
     with open_library(tmp_path / "library", create=True) as library, library.writing():
         library.bind(embedder)
         report = Report()
-        with pytest.raises(KeyboardInterrupt), Intake(library, embedder, report, total=4) as intake:
-            for number in range(4):
-                state = FileState(f"{number}.txt", f"/{number}.txt", f"{number:064x}", len(text), 0, ".txt")
-                own = text.replace("Sentence", f"Sentence {number}")
-                intake.add(state, Document(own, (Block(0, len(own), "paragraph"),), "text/plain"), updates=False)
-            assert embedder.third.wait(30)
+        with pytest.raises(KeyboardInterrupt), Intake(library, embedder, report, total=3 * SLICE) as intake:
+            for state, document in notes(3 * SLICE):
+                intake.add(state, document, updates=False)
+            assert embedder.second.wait(30) and report.added == []
+            # What is under way when Ctrl-C comes is waited for, and no more is begun.
+            threading.Timer(0.5, embedder.let_go.set).start()
             raise KeyboardInterrupt
-        assert report.added, "what was embedded is lost"
-        assert len(report.added) < 4, "an interrupted ingest embeds everything"
-        assert [entry.source for entry in library.entries()] == report.added
-        assert library.check() == []
-        assert report.embedded >= library.count("chunks") == report.chunks
+        done = sum(map(len, embedder.slices))
+        assert len(embedder.slices) == 2 and 0 < done < 3 * SLICE
+        assert report.added == [f"{one}.txt" for one in range(done)]
+        assert sorted(entry.source for entry in library.entries()) == sorted(report.added)
+        assert (report.embedded, report.chunks, library.count("chunks"), library.check()) == (done, done, done, [])
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_document_in_whose_storing_it_is_interrupted_is_stored_and_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, after: bool
+) -> None:
+    real, calls = Library.put, []
+
+    def put(self: Library, state: FileState, *given: Any) -> int:
+        calls.append(state.source)
+        if len(calls) == 3 and not after:
+            raise KeyboardInterrupt
+        stored = real(self, state, *given)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return stored
+
+    embedder = HashEmbedder()
+    with open_library(tmp_path / "library", create=True) as library, library.writing():
+        library.bind(embedder)
+        report = Report()
+        monkeypatch.setattr(Library, "put", put)
+        with pytest.raises(KeyboardInterrupt), Intake(library, embedder, report, total=6) as intake:
+            for state, document in notes(6):
+                intake.add(state, document, updates=False)
+            intake.finish()
+        assert report.added == [f"{one}.txt" for one in range(6)] and report.chunks == 6
+        assert [entry.source for entry in library.entries()] == report.added and library.check() == []
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from indexer.errors import ReadError
 from indexer.library import open_library
-from indexer.readers.llama.connectors import Fetched, Source
+from indexer.readers.llama.connectors import Fetched, Source, open_source
 from indexer.readers.text import read_markdown
 from indexer.source_ingestion import ingest_source
 from tests.conformance.hash_embedder import HashEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from indexer.report import Report
 
 
 @dataclass
@@ -74,6 +77,16 @@ def test_a_document_is_called_as_its_source_calls_it_now(tmp_path: Path) -> None
         wiki.pages = [note("2", "notes", "Of August."), note("3", "notes", "Of May.")]
         report = ingest_source(library, source, embedder, prune=True)
         assert (report.updated, report.removed, report.moved) == (["notes"], ["plan"], {})
+        wiki.pages = [note("3", "plan", "Of December."), note("2", "notes", "Of August.")]
+        report = ingest_source(library, source, embedder)
+        assert (report.updated, report.moved) == (["plan"], {"plan": "notes (2)"})
+        wiki.pages[0] = replace(
+            wiki.pages[0], source="agenda", sha256="", document=None, problem=ReadError("is gone", "")
+        )
+        report = ingest_source(library, source, embedder)
+        assert [one.source for one in report.failed] == ["agenda"] == [one.source for one in library.failures()]
+        wiki.pages = [note("3", "notes", "Of May."), note("2", "notes", "Of August.")]
+        ingest_source(library, source, embedder)
         assert names() == {"notes": "Of August.", "notes (2)": "Of May."}
 
 
@@ -88,3 +101,50 @@ def test_a_number_goes_with_the_document_that_it_told_it_from(tmp_path: Path) ->
         assert [entry.source for entry in library.entries()] == ["a.txt", "a.txt (2)"]
         ingest_source(library, source, embedder, prune=True)
         assert [entry.source for entry in library.entries()] == ["a.txt"]
+
+
+def test_of_many_documents_of_one_name_each_keeps_its_number(tmp_path: Path) -> None:
+    wiki, embedder = Wiki(), HashEmbedder()
+    source = cast(Source, wiki)
+
+    def names() -> dict[str, str]:
+        return {entry.location: entry.source for entry in library.entries()}
+
+    with open_library(tmp_path / "library", create=True) as library:
+        wiki.pages = [note(f"{number}", "notes", f"Of day {number}.") for number in range(12)]
+        report = ingest_source(library, source, embedder)
+        before = names()
+        assert sorted(before.values()) == sorted(["notes", *(f"notes ({number})" for number in range(2, 13))])
+        assert (sorted(report.added), report.moved) == (sorted(before.values()), {})
+        wiki.pages.reverse()
+        assert (ingest_source(library, source, embedder).moved, names()) == ({}, before)
+        gone = wiki.pages.pop(4)
+        assert ingest_source(library, source, embedder, prune=True).moved == {}
+        del before[gone.location]
+        assert names() == before
+        wiki.pages = [page for page in wiki.pages if before[page.location] != "notes"]
+        report = ingest_source(library, source, embedder, prune=True)
+        assert list(report.moved) == ["notes"] and list(names().values()).count("notes") == 1
+
+
+def test_documents_of_one_identity_stay_who_they_are_whichever_comes_first(tmp_path: Path) -> None:
+    embedder = HashEmbedder()
+
+    def loaded(*texts: str) -> Report:
+        documents = [{"text": text, "metadata": {"url": "https://same", "title": text[:5]}} for text in texts]
+        source = open_source("tests.llama_readers:Given", [f"documents={json.dumps(documents)}"], "given")
+        return ingest_source(library, source, embedder, prune=True)
+
+    def says() -> list[str]:
+        return sorted(library.whole_text(entry.id) for entry in library.entries())
+
+    one, two, three = (f"Number {number} says so." for number in ("one", "two", "three"))
+    with open_library(tmp_path / "library", create=True) as library:
+        loaded(one, two, three)
+        report = loaded(three, one, two)
+        assert (report.unchanged, report.added, report.updated, report.removed) == (3, [], [], [])
+        report = loaded(two, three)
+        assert (report.unchanged, report.added, report.updated, len(report.removed)) == (2, [], [], 1)
+        assert says() == [three, two]
+        report = loaded("Number four.", three, two)
+        assert (report.unchanged, len(report.added)) == (2, 1) and says() == ["Number four.", three, two]
