@@ -79,6 +79,8 @@ def status(*, failed: bool, notes: bool, as_json: bool) -> None:
     """What is in the library, and what could not be read."""
     from collections import Counter
 
+    from indexer.walking import NO_SUFFIX
+
     library = library_of(settings())
     entries, failures, identity = library.entries(), library.failures(), library.identity
     kinds = Counter(entry.kind for entry in entries)
@@ -94,7 +96,7 @@ def status(*, failed: bool, notes: bool, as_json: bool) -> None:
     data(f"documents  {len(entries):,} ({library.count('chunks'):,} chunks)")
     data(f"embedder   {identity.name if identity else '—'}")
     for kind, number in sorted(kinds.items(), key=lambda one: (-one[1], one[0])):
-        data(f"  {number:>6,}  {kind or 'no suffix'}")
+        data(f"  {number:>6,}  {kind or NO_SUFFIX}")
     data(f"with notes {len(noted):,}")
     for name, told in noted.items() if notes else ():
         data(f"  {plain(name)}: {plain('; '.join(told))}")

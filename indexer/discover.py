@@ -107,7 +107,9 @@ def plan(
     included, excluded = Globs(include), Globs(exclude)
     for root in roots:
         for path, inner in files(root, library.folder.absolute(), excluded, skipped):
-            if (included and not included.fit(root, inner)) or excluded.fit(root, inner):
+            # Both are asked, for each to know what it has fitted.
+            fits, leaves_out = included.fit(root, inner), excluded.fit(root, inner)
+            if (included and not fits) or leaves_out:
                 continue
             location = str(path)
             short = path.name if path == root or not root.name else f"{root.name}/{inner}"

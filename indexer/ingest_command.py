@@ -132,8 +132,7 @@ def watch(
 ) -> None:  # fmt: skip
     """Keep the library in step with files and folders as they change, until Ctrl-C."""
     from indexer.embedding import embedder_of
-    from indexer.errors import PinciteError
-    from indexer.ingest_view import tell
+    from indexer.errors import IngestError, PinciteError
     from indexer.watching import watch as run
 
     asked = settings()
@@ -147,19 +146,23 @@ def watch(
         try:
             talk(f"watching {', '.join(plain(str(path)) for path in paths)}; Ctrl-C ends")
             before: set[str] = set()
+            warned: set[str] = set()
             problem = ""
             for told in found:
                 if isinstance(told, PinciteError):
+                    if isinstance(told, IngestError):
+                        _report(told.report, library, as_json=as_json)
                     if str(told) != problem:
                         talk(f"pincite: {plain(str(told))}")
                     problem = str(told)
                     continue
                 problem = ""
+                # A glob that fits nothing yet may well fit what is to come.
+                told.warnings = [warning for warning in told.warnings if warning not in warned]
+                warned.update(told.warnings)
                 failed = {failure.location for failure in told.failed}
                 if told.added or told.updated or told.moved or told.removed or told.vanished or failed - before:
-                    tell(told, library)
-                    if as_json:
-                        json_line(told.as_json())
+                    _report(told, library, as_json=as_json)
                 before = failed
                 if told.interrupted:
                     break
@@ -189,23 +192,24 @@ def _from_source(
 def _told(library: Library, *, as_json: bool) -> Iterator[None]:
     """What is stored is told also when an ingest can't go on."""
     from indexer.errors import IngestError
-    from indexer.ingest_view import tell
 
     try:
         yield
     except IngestError as error:
-        tell(error.report, library)
-        if as_json:
-            json_line(error.report.as_json())
+        _report(error.report, library, as_json=as_json)
         raise
 
 
-def _end(report: Report, library: Library, *, as_json: bool) -> None:
+def _report(report: Report, library: Library, *, as_json: bool) -> None:
     from indexer.ingest_view import tell
 
     tell(report, library)
     if as_json:
         json_line(report.as_json())
+
+
+def _end(report: Report, library: Library, *, as_json: bool) -> None:
+    _report(report, library, as_json=as_json)
     if report.interrupted:
         talk("Stopped. What was stored is safe; run the same command to go on.")
         sys.exit(130)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from indexer.terminal import counted, plain, talk
+from indexer.walking import NO_SUFFIX
 
 if TYPE_CHECKING:
     from indexer.library import Library
@@ -121,8 +122,7 @@ def _failures(report: Report) -> list[str]:
 def table(formats: dict[str, Counts]) -> list[str]:
     """A line a format, the most read first; columns without a number are left out. Nothing when nothing was done."""
     rows: list[tuple[str, list[int]]] = [
-        (plain(kind) or "no suffix", [getattr(counts, column) for column in _COLUMNS])
-        for kind, counts in formats.items()
+        (plain(kind) or NO_SUFFIX, [getattr(counts, column) for column in _COLUMNS]) for kind, counts in formats.items()
     ]
     rows = [
         (kind, numbers)
@@ -181,7 +181,7 @@ def show_estimate(found: Any) -> None:
         data(f"skipped  {plain(name)} {kind if kind.startswith('(') else f'(no reader of {plain(kind)})'}")
     for warning in found.warnings:
         talk(f"warning: {plain(warning)}")
-    counts = {"new": found.new, "changed": found.changed, "moved": found.moved, "removed": found.removed,
+    counts = {"new": found.new, "changed": found.changed, "moved": found.moved, "removed": removed,
               "to fail": found.failed, "unchanged": found.unchanged, "skipped": found.skips}  # fmt: skip
     summed = ", ".join(f"{len(names):,} {what}" for what, names in counts.items() if names)
     talk(summed or "there is nothing to read")

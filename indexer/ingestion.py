@@ -92,11 +92,12 @@ def told_in(report: Report) -> Iterator[None]:
         # And no more: searches are right without the refreshing, and the next ingest does it.
         report.interrupted = True
     except PinciteError as error:
-        report.seconds = time.perf_counter() - started
         if not report.begun:
             raise
+        report.error = error.message
         raise IngestError(error, report) from error
-    report.seconds = time.perf_counter() - started
+    finally:
+        report.seconds = time.perf_counter() - started
 
 
 def refresh(library: Library) -> None:

@@ -30,22 +30,19 @@ def resolve_all(entries: Sequence[Entry], name: str) -> list[Entry]:
 
 
 def removable(entries: Sequence[Entry], failures: Sequence[Failure], name: str) -> list[Entry | Failure]:
-    """As `resolve_all`, with what could not be read: by its name or path, that of a folder it is in, or an end of it.
+    """As `resolve_all`, with what could not be read: the whole name or path of either, a folder of both, an end of a name.
 
-    Raises LibraryError when there is none, or more than one document.
+    Raises LibraryError when there is none, or more than one.
     """
     location = str(Path(name).absolute())
-    exact = [failure for failure in failures if name == failure.source or location == failure.location]
-    failed = exact or _in_folder(failures, name)
-    try:
-        return [*failed, *resolve_all(entries, name)]
-    except LibraryError:
-        if failed:
-            return [*failed]
-        ending = [failure for failure in failures if failure.source.endswith(f"/{name}")]
-        if _named(entries, name) or len(ending) != 1:
-            raise
-        return [*ending]
+    known: list[Entry | Failure] = [*entries, *failures]
+    if whole := [one for one in known if name == one.source or location == one.location]:
+        return whole
+    inside: list[Entry | Failure] = [*_in_folder(entries, name), *_in_folder(failures, name)]
+    if inside:
+        return inside
+    ending = [failure for failure in failures if failure.source.endswith(f"/{name}")]
+    return [*ending] if len(ending) == 1 and not _named(entries, name) else [*resolve_all(entries, name)]
 
 
 def numbered(name: str) -> Iterator[str]:

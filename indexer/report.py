@@ -50,7 +50,8 @@ class Report:
     `vanished` have no file any more, `ignored` one that is to be left out now; pruned, they are `removed`, and so are those
     of `failed` whose earlier version is dropped.
     `notes` tell by document what of it was not read, `warnings` what was not done as asked.
-    `embedded` counts the chunks whose text had to be embedded. `formats` has the counts by suffix.
+    `embedded` counts the chunks whose text had to be embedded. `formats` has the counts by suffix. `interrupted` says that Ctrl-C
+    ended it, `error` what else did.
     """
 
     added: list[str] = field(default_factory=list)
@@ -72,6 +73,7 @@ class Report:
     embedded: int = 0
     seconds: float = 0.0
     interrupted: bool = False
+    error: str = ""
 
     @property
     def begun(self) -> bool:
@@ -97,6 +99,7 @@ class Report:
             "formats": {kind: asdict(counts) for kind, counts in sorted(self.formats.items())},
             "chunks": self.chunks, "tokens": self.tokens, "pages": self.pages, "embedded": self.embedded,
             "seconds": round(self.seconds, 3), "interrupted": self.interrupted,
+            "error": self.error,
         }  # fmt: skip
 
     def __repr__(self) -> str:

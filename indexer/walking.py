@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from glob import escape
 from pathlib import Path
 
 from indexer.config import DATABASE
@@ -41,8 +42,13 @@ class Globs:
 
     def __init__(self, globs: Iterable[str]) -> None:
         self._fitted = dict.fromkeys(globs, False)
-        # A bare name is looked for everywhere; what has a slash may be a path from here.
-        self._paths = {glob: os.path.abspath(glob) if "/" in glob.rstrip("/") else "" for glob in self._fitted}  # noqa: PTH100
+        # A bare name is looked for everywhere; what has a slash may be a path from here, with or without signs of a pattern.
+        here = os.path.join(escape(os.getcwd()), "")  # noqa: PTH109, PTH118
+        paths = {glob: (os.path.normpath(here + glob), os.path.abspath(glob)) for glob in self._fitted if "/" in glob}  # noqa: PTH100
+        self._paths = {glob: paths.get(glob, ("", "")) for glob in self._fitted}
+        for glob in paths:
+            if os.path.isabs(glob):  # noqa: PTH117
+                self._paths[glob] = (os.path.normpath(glob), os.path.abspath(glob))  # noqa: PTH100
 
     def __bool__(self) -> bool:
         return bool(self._fitted)
@@ -56,13 +62,15 @@ class Globs:
         """Whether one of them fits a path below a root, or the root itself, whose `inner` is its name."""
         name = inner.rsplit("/", 1)[-1]
         told = (inner, f"{root.name}/{inner}")
-        location = f"{root}/{inner}" if root.name != inner or root.is_dir() else str(root)
+        location = os.path.join(root, inner) if root.name != inner or root.is_dir() else str(root)  # noqa: PTH118
         fits = False
-        for glob, path in self._paths.items():
+        for glob, (pattern, literal) in self._paths.items():
+            bare = glob.rstrip("/")
             if (
-                fnmatch(name, glob)
-                or any(fnmatch(one, glob) or fnmatch(one, f"{glob.rstrip('/')}/*") for one in told)
-                or (path and (fnmatch(location, path) or fnmatch(location, f"{path}/*")))
+                fnmatch(name, bare)
+                or any(fnmatch(one, bare) or fnmatch(one, f"{bare}/*") for one in told)
+                or (pattern and (fnmatch(location, pattern) or fnmatch(location, f"{pattern}/*")))
+                or (literal and f"{location}/".startswith(f"{literal}/"))
             ):
                 self._fitted[glob] = fits = True
         return fits

@@ -11,10 +11,12 @@ import pytest
 
 from indexer import watching
 from indexer.discover import plan
+from indexer.entries import Entry, Failure
 from indexer.errors import LibraryError, ReadError
 from indexer.estimate import estimate_ingest
 from indexer.ingestion import ingest, remove
 from indexer.library import Library, open_library
+from indexer.naming import removable
 from indexer.readers.llama.connectors import Fetched, Source
 from indexer.readers.text import read_markdown
 from indexer.source_ingestion import ingest_source
@@ -49,6 +51,10 @@ class Shelf:
     @property
     def names(self) -> list[str]:
         return [entry.source for entry in self.library.entries()]
+
+
+def entry(number: int, source: str) -> Entry:
+    return Entry(number, source, f"/{source}", "", 0, 0, ".md", "text/markdown", "", "en", 0, 1, "", ())
 
 
 @pytest.fixture
@@ -157,11 +163,26 @@ def test_what_could_not_be_read_is_forgotten_by_name(shelf: Shelf, name: str) ->
     removed = remove(shelf.library, [name.format(shelf.root.parent)])
     assert removed == {
         "docs/sub": ["docs/sub/letter.docx", "docs/sub/other.docx"],
-        "{}/docs": ["docs/sub/letter.docx", "docs/sub/other.docx", "docs/a.md"],
+        "{}/docs": ["docs/a.md", "docs/sub/letter.docx", "docs/sub/other.docx"],
     }.get(name, ["docs/sub/letter.docx"])
     assert [failure.source for failure in shelf.library.failures()] == (
         [] if len(removed) > 1 else ["docs/sub/other.docx"]
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sub/letter.docx", ["sub/letter.docx"]),
+        ("7", ["7"]),
+        ("sub", ["sub/letter.docx"]),
+        ("old", ["old/letter.docx"]),
+    ],
+)
+def test_what_is_named_whole_takes_nothing_else_with_it(name: str, expected: list[str]) -> None:
+    entries = [entry(1, "old/letter.docx"), entry(7, "a.md"), entry(3, "docs/sub.md"), entry(4, "docs/sub/letter.docx")]
+    failures = [Failure(f"/{one}", one, "", 0, 0, "is damaged", "") for one in ("sub/letter.docx", "7")]
+    assert [one.source for one in removable(entries, failures, name)] == expected
 
 
 def test_a_name_that_fits_two_failures_or_a_document_and_another_failure_is_asked_about(shelf: Shelf) -> None:
@@ -217,6 +238,27 @@ def test_a_glob_fits_the_name_and_the_path_from_the_folder_or_below_it(
     for options, expected in (({"include": [glob]}, ["docs/sub/b.txt"]), ({"exclude": [glob]}, ["docs/a.txt"])):
         planned = plan(shelf.library, [shelf.root], **options)
         assert ([one.source for one in planned.candidates], planned.warnings) == (expected, ())
+
+
+@pytest.mark.parametrize("glob", ["./docs/[old]", "{}/docs/[old]/b.txt", "docs/[old]/", "[[]old]", "docs/[[]old]/*"])
+def test_a_glob_may_be_a_path_whatever_signs_its_folders_have(
+    tmp_path: Path, glob: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "[2024] all*"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    with open_library(tmp_path / "library", create=True) as library:
+        shelf = Shelf(here / "docs", library)
+        shelf.write("a.txt")
+        shelf.write("[old]/b.txt")
+        planned = plan(library, [Path("docs")], exclude=[glob.format(here)])
+        assert ([one.source for one in planned.candidates], planned.warnings) == (["docs/a.txt"], ())
+
+
+def test_a_glob_of_both_options_has_fitted(shelf: Shelf) -> None:
+    shelf.write("a.md")
+    shelf.write("b.tmp")
+    assert shelf.ingest(include=["*.md"], exclude=["*.tmp"]).warnings == []
 
 
 def test_a_glob_that_fits_nothing_is_told(shelf: Shelf) -> None:

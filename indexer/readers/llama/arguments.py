@@ -65,8 +65,8 @@ class Arguments:
 def parse(arguments: Sequence[str]) -> dict[str, list[_Typed]]:
     """The values of each name, in order. `VALUE` is JSON if it reads as JSON, else text.
 
-    `env:NAME` is the environment variable's value, also inside JSON; `@FILE` is what stands in a file. Raises PinciteError:
-    not NAME=VALUE, no such variable or file.
+    `env:NAME` is the environment variable's value, also inside JSON; `@FILE` is what stands in a file. Raises UsageError:
+    not NAME=VALUE; PinciteError: no such variable or file.
     """
     given: dict[str, list[_Typed]] = {}
     for argument in arguments:
@@ -86,7 +86,7 @@ def fit(
 ) -> Arguments:  # fmt: skip
     """Give each argument to whichever of the two calls takes its name, or to both, as the type it asks for.
 
-    `build` makes the object that a JSON object with a "class" stands for. Raises PinciteError: a name that neither takes, or
+    `build` makes the object that a JSON object with a "class" stands for. Raises UsageError: a name that neither takes, or
     one that is needed and missing.
     """
     first, second = _parameters(constructor), _parameters(loading)

@@ -205,8 +205,8 @@ def open_source(target: str, arguments: Sequence[str], name: str = "", id_key: s
     """The source that `target` (`module:Class`) and its arguments (`NAME=VALUE`, see `connector_arguments`) describe.
 
     `name` tells it from other sources of the same reader; without, its arguments' texts do. `id_key` names the metadatum that
-    identifies a document (`id_`: the id that the reader gives it). Raises PinciteError: not installed, no reader, arguments it does
-    not take or lacks.
+    identifies a document (`id_`: the id that the reader gives it). Raises PinciteError when it is not installed, UsageError when it
+    is no reader, or does not take these arguments, or lacks some.
     """
     if name and not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} can't name a source.", "Use letters, digits, '.', '_' and '-'.")
