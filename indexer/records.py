@@ -117,7 +117,7 @@ class Hit:
 
     `scores` are what each method gave it (BM25 of its paragraph for "lexical", cosine for "dense", a logit for "reader");
     `score` is the fused one, the sum of what each `adds`, or the one of a re-ranker. `parts` are what can be sent of its
-    paragraph, once that has been weighed for a prompt.
+    paragraph, once that has been weighed for a prompt. `newer` is a newer version of the document that says nearly the same.
     """
 
     chunk: Chunk
@@ -129,6 +129,7 @@ class Hit:
     scores: Mapping[str, float] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
     adds: Mapping[str, float] = field(default_factory=dict)
+    newer: str = ""
 
     def as_json(self, rank: int) -> dict[str, Any]:
         """One entry of `hits` in `pincite search --json`."""

@@ -27,8 +27,8 @@ class Method:
 class Explanation:
     """A hit explained. `lexical` (by BM25) and `dense` (by cosine) are None where that method did not find it.
 
-    `language` is what the document's language adds, where the library has several, and `name` what it adds that the question
-    names the document. `words` are those of the question, as they stand there, that its paragraph has in some form; `fused` is
+    `language` is what the document's language adds, where the library has several, `name` what it adds that the question names
+    the document, and `version` what is taken off for a `newer` one that says nearly the same. `words` are those of the question, as they stand there, that its paragraph has in some form; `fused` is
     the sum of all that is added. `reader` is the logit of the re-ranker that read it, else None.
     """
 
@@ -37,6 +37,8 @@ class Explanation:
     dense: Method | None
     language: float
     name: float
+    version: float
+    newer: str
     fused: float
     reader: float | None
 
@@ -49,6 +51,7 @@ class Explanation:
             }  # fmt: skip
         for name, adds in (("language", self.language), ("name", self.name)):
             told[name] = {"adds": round(adds, 6)} if adds else None
+        told["version"] = {"adds": round(self.version, 6), "newer": self.newer} if self.newer else None
         return {**told, "fused": round(self.fused, 6), "reader": None if self.reader is None else round(self.reader, 3)}
 
     def __str__(self) -> str:
@@ -63,6 +66,8 @@ class Explanation:
             lines.append(f"language {self.language:.3f}")
         if self.name:
             lines.append(f"name {self.name:.3f}")
+        if self.newer:
+            lines.append(f"version {self.version:.3f}: {self.newer} is newer")
         lines.append(f"together {self.fused:.3f}")
         if self.reader is not None:
             lines.append(f"reader {self.reader:+.2f}")
@@ -87,9 +92,10 @@ def explained(question: str, hits: Sequence[Hit], searcher: Searcher) -> list[Ex
         if paragraph is not None and methods["lexical"]:
             text = f"{context_of(paragraph.title, paragraph.where.heading)}\n{paragraph.text}"
             words = _words(question, text, paragraph.language, searcher)
-        language, name = hit.adds.get("language", 0.0), hit.adds.get("name", 0.0)
+        language, name, version = (hit.adds.get(what, 0.0) for what in ("language", "name", "version"))
         fused, reader = sum(hit.adds.values()), hit.scores.get("reader")
-        told.append(Explanation(words, methods["lexical"], methods["dense"], language, name, fused, reader))
+        of_methods = (words, methods["lexical"], methods["dense"])
+        told.append(Explanation(*of_methods, language, name, version, hit.newer, fused, reader))
     return told
 
 

@@ -35,6 +35,7 @@ _MONTHS = {
     for start in starts.split()
 }  # fmt: skip
 _NUMBERED = dict(enumerate(dict.fromkeys(_MONTHS.values()), 1))
+_NUMBERS = {month: number for number, month in _NUMBERED.items()}
 # Documents whose names are kept taken apart, and words whose forms are.
 KEPT = 20_000
 
@@ -92,7 +93,7 @@ class Names:
         """The question's words that say something, each with its terms."""
         kept = frozenset(terms)
         made = {word: self._forms(word) for word in dict.fromkeys(asked)}
-        return {word: same for word, same in made.items() if word in _MONTHS.values() or not same.isdisjoint(kept)}
+        return {word: same for word, same in made.items() if month_of(word) or not same.isdisjoint(kept)}
 
     def _meant(self, word: str, said: Mapping[str, frozenset[str]]) -> str:
         """The word of the question that this is, or another form of; "" when it is none."""
@@ -142,6 +143,11 @@ def words(text: str) -> list[str]:
         apart = unicodedata.normalize("NFKD", text.casefold())
         text = "".join(char for char in apart if not unicodedata.combining(char))
     return list(_months(_WORD.findall(_DAY.sub(r"\1 \2 \3", text).lower())))
+
+
+def month_of(word: str) -> int:
+    """The number of the month that one of `words` is; 0 when it is none."""
+    return _NUMBERS.get(word, 0)
 
 
 def _months(found: Sequence[str]) -> Iterator[str]:

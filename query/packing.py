@@ -314,6 +314,8 @@ class _Packing:
         if not hit.text.strip():
             return "no words in it"
         for number, stretch in enumerate(self.stretches, 1):
+            if hit.newer and stretch.document == hit.newer:
+                return f"older version of passage {number} ({hit.newer})"
             if (
                 twin
                 and stretch.document_id == twin.document_id

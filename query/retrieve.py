@@ -13,6 +13,7 @@ from indexer.languages import likely
 from indexer.naming import title_from_name
 from indexer.records import Hit, Hits
 from query.mentions import Names
+from query.versions import behind_their_newer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,19 +151,21 @@ class Searcher:
         fused = {i: sum(parts.values()) for i, parts in adds.items()}
         best = sorted(fused, key=lambda i: (-fused[i], i))[:k]
         found = self.library.found(best)  # the texts of the best only: candidates are many, and documents long
-        return tuple(
-            Hit(
-                found[i].chunk,
-                found[i].source,
-                found[i].title or title_from_name(found[i].source),
-                found[i].text,
-                fused[i],
-                ranks[i],
-                scores[i],
-                adds=adds[i],
-            )
-            for i in best
-            if i in found
+        return behind_their_newer(
+            [
+                Hit(
+                    found[i].chunk,
+                    found[i].source,
+                    found[i].title or title_from_name(found[i].source),
+                    found[i].text,
+                    fused[i],
+                    ranks[i],
+                    scores[i],
+                    adds=adds[i],
+                )
+                for i in best
+                if i in found
+            ]
         )
 
 

@@ -42,12 +42,12 @@ def test_the_parts_add_up_to_the_score(shelf: Library, question: str) -> None:
     searcher = Searcher(shelf, EMBEDDER)
     hits = searcher.search(question, 20)
     for hit, why in zip(hits, explained(question, hits.hits, searcher), strict=True):
-        adds = [part.adds for part in (why.lexical, why.dense) if part] + [why.language, why.name]
+        adds = [part.adds for part in (why.lexical, why.dense) if part] + [why.language, why.name, why.version]
         assert sum(adds) == pytest.approx(hit.score) == why.fused
         assert {name for name in ("lexical", "dense") if getattr(why, name)} == set(hit.ranks)
         assert bool(why.words) == (why.lexical is not None)
         told = json.loads(json.dumps(why.as_json()))
-        assert list(told) == ["words", "lexical", "dense", "language", "name", "fused", "reader"]
+        assert list(told) == ["words", "lexical", "dense", "language", "name", "version", "fused", "reader"]
 
 
 def test_the_words_are_those_of_the_question_as_they_stand_there(shelf: Library) -> None:
