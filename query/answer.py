@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from indexer.config import NO_RERANKER, cache_folder
 from indexer.embedding import embedder_of
 from indexer.errors import LibraryError, ModelError, WindowError
-from indexer.records import Answer, Citation, Document, Hits, Pack, Passage, Where
+from indexer.records import Answer, Citation, Document, Hit, Hits, Pack, Passage, Where
 from query import packing
+from query.questions import parts_of
 from query.reranking import READ, reranked
 from query.retrieve import searcher
 from query.tokens import counter
@@ -94,12 +96,14 @@ class QueryEngine:
 
         return explained(hits.question, hits.hits, self.searcher)
 
-    def _reranked(self, question: str, k: int, chosen: Filter | None) -> tuple[Hits, Mapping[int, Reading] | None]:
+    def _reranked(
+        self, question: str, k: int, chosen: Filter | None, first: int = READ
+    ) -> tuple[Hits, Mapping[int, Reading] | None]:
         found = self.searcher.search(question, k, chosen)
         if self.reader is None:
             return found, None
         started = time.perf_counter()
-        hits, readings = reranked(question, found.hits, self.reader)
+        hits, readings = reranked(question, found.hits, self.reader, first)
         took = 1000 * (time.perf_counter() - started)
         total = found.took_ms.get("total", 0.0) + took
         told = {**found.took_ms, "rerank": round(took, 3), "total": round(total, 3)}
@@ -116,8 +120,15 @@ class QueryEngine:
         """What is offered to the packer: the best hits, re-ranked when the settings say so, with the worth of their parts."""
         from query.weighing import weighed
 
-        found, readings = self._reranked(question, max(OFFERED, self.settings.window // TOKENS_A_HIT), chosen)
-        return replace(found, hits=weighed(question, found.hits, self.searcher, readings))
+        k = max(OFFERED, self.settings.window // TOKENS_A_HIT)
+        # The reader is told each part by itself: of a passage that answers one, it doubts that it answers the whole. And the
+        # whole, for a part may not say what it is about ("and when do they lapse?").
+        parts = [*parts_of(question), question]
+        offers = []
+        for part in parts:
+            found, readings = self._reranked(part, k, chosen, READ if len(parts) == 1 else READ // 2)
+            offers.append(replace(found, hits=weighed(part, found.hits, self.searcher, readings)))
+        return offers[0] if len(offers) == 1 else _together(question, offers)
 
     @property
     def reader(self) -> Reader | CrossReader | None:
@@ -291,3 +302,25 @@ def pack(
 def ask(library: Library, question: str, settings: Settings | None = None, *, filter: Filter | None = None) -> Answer:
     """Answer a question from a library, by the model that the settings name or the built-in answerer."""
     return engine_of(library, settings).ask(question, filter=filter)
+
+
+def _together(question: str, offers: Sequence[Hits]) -> Hits:
+    """What the parts of a question offer: each part's best hits in turn, a text worth the mean of what it is for the parts."""
+    worth: dict[tuple[int, int, int], float] = {}
+    for hits in offers:
+        seen = set()
+        for hit in hits:
+            for part in hit.parts:
+                key = (hit.chunk.document_id, part.start, part.end)
+                if key not in seen:
+                    seen.add(key)
+                    worth[key] = worth.get(key, 0.0) + part.worth / len(offers)
+    found: dict[int, Hit] = {}
+    for row in zip_longest(*offers):
+        for hit in row:
+            if hit is not None and hit.chunk.id not in found:
+                document_id = hit.chunk.document_id
+                parts = tuple(replace(part, worth=worth[document_id, part.start, part.end]) for part in hit.parts)
+                found[hit.chunk.id] = replace(hit, parts=parts)
+    took = {stage: sum(hits.took_ms.get(stage, 0.0) for hits in offers) for stage in offers[0].took_ms}
+    return Hits(question, tuple(found.values()), took)

@@ -13,6 +13,7 @@ from indexer.languages import likely
 from indexer.naming import title_from_name
 from indexer.records import Hit, Hits
 from query.mentions import Names
+from query.questions import parts_of
 from query.versions import behind_their_newer
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ LANGUAGE_WEIGHT = 0.3
 # What a document gains that the question names: enough to set apart the reports of ten years, which say the same in the same words,
 # and too little to outdo a better passage elsewhere. Between .03 and .1, covered hardly changes.
 NAME_WEIGHT = 0.05
+# What is found by a part of a question goes for so much of what the whole finds, which knows what the part is about.
+PART_WEIGHT = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,19 @@ class _Asked:
         return adds
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What retrieval made of a chunk: its fused score, and how it comes about (`Hit`)."""
+
+    score: float
+    ranks: Mapping[str, int]
+    scores: Mapping[str, float]
+    adds: Mapping[str, float]
+
+    def scaled(self, weight: float) -> _Found:
+        return replace(self, score=weight * self.score, adds={name: weight * part for name, part in self.adds.items()})
+
+
 class Searcher:
     """Searches one library, as of the moment it was made. Not for use from several threads at once."""
 
@@ -101,22 +117,33 @@ class Searcher:
             raise PinciteError(
                 "the question is empty.", 'Ask something: pincite ask "How many days of leave do I get?"'
             )
-        took = {}
+        took = dict.fromkeys(("lexical", "embed", "dense", "total"), 0.0)
         depth = max(DEPTH, k)
         started = time.perf_counter()
         within = self._within(filter) if filter else _Within({}, None, None)
-        lexical = self.lexical.search(question, depth, within.paragraphs)
-        asked = _Asked(likely(question, self._languages), self.lexical.named(question))
-        took["lexical"] = time.perf_counter() - started
-        vector = self.embedder.embed_question(question)
-        took["embed"] = time.perf_counter() - started - took["lexical"]
-        dense = self.dense.search(vector, depth, within.chunks)
-        took["dense"] = time.perf_counter() - started - took["lexical"] - took["embed"]
-        hits = self._fuse(question, {"lexical": lexical, "dense": dense}, asked, k)
-        if filter:
-            hits = tuple(replace(hit, document=within.names.get(hit.chunk.document_id, hit.document)) for hit in hits)
+        found = self._found(question, depth, within, took)
+        for part in parts_of(question):
+            for chunk_id, one in self._found(part, depth, within, took).items():
+                scaled = one.scaled(PART_WEIGHT)
+                if chunk_id not in found or scaled.score > found[chunk_id].score:
+                    found[chunk_id] = scaled
+        hits = self._hits(found, k, within.names)
         took["total"] = time.perf_counter() - started
         return Hits(question, hits, {name: round(1000 * seconds, 3) for name, seconds in took.items()})
+
+    def _found(self, question: str, depth: int, within: _Within, took: dict[str, float]) -> dict[int, _Found]:
+        """The chunks that a question, or a part of one, finds; the seconds of each stage are added to `took`."""
+        started = time.perf_counter()
+        lexical = self.lexical.search(question, depth, within.paragraphs)
+        asked = _Asked(likely(question, self._languages), self.lexical.named(question))
+        at_words = time.perf_counter()
+        vector = self.embedder.embed_question(question)
+        embedded = time.perf_counter()
+        dense = self.dense.search(vector, depth, within.chunks)
+        took["lexical"] += at_words - started
+        took["embed"] += embedded - at_words
+        took["dense"] += time.perf_counter() - embedded
+        return self._fused(question, {"lexical": lexical, "dense": dense}, asked)
 
     def _within(self, chosen: Filter) -> _Within:
         """What fits a filter; of the last ones it is known."""
@@ -131,9 +158,9 @@ class Searcher:
             self._known[chosen] = _Within(names, frozenset(paragraph for _, paragraph in pairs), ids)
         return self._known[chosen]
 
-    def _fuse(
-        self, question: str, rankings: Mapping[str, list[tuple[int, float]]], asked: _Asked, k: int
-    ) -> tuple[Hit, ...]:
+    def _fused(
+        self, question: str, rankings: Mapping[str, list[tuple[int, float]]], asked: _Asked
+    ) -> dict[int, _Found]:
         ranks: dict[int, dict[str, int]] = {}
         scores: dict[int, dict[str, float]] = {}
         shares: dict[int, dict[str, float]] = {}
@@ -148,25 +175,21 @@ class Searcher:
         places = self.library.documents_of_chunks(ranks)
         mentions = self.names.mentions(question, {document_id for document_id, _ in places.values()})
         adds = {i: asked.adds(shares[i], language, mentions.get(of)) for i, (of, language) in places.items()}
-        fused = {i: sum(parts.values()) for i, parts in adds.items()}
-        best = sorted(fused, key=lambda i: (-fused[i], i))[:k]
+        return {i: _Found(sum(parts.values()), ranks[i], scores[i], parts) for i, parts in adds.items()}
+
+    def _hits(self, fused: Mapping[int, _Found], k: int, names: Mapping[int, str]) -> tuple[Hit, ...]:
+        best = sorted(fused, key=lambda i: (-fused[i].score, i))[:k]
         found = self.library.found(best)  # the texts of the best only: candidates are many, and documents long
-        return behind_their_newer(
-            [
+        hits = []
+        for i, one in ((i, fused[i]) for i in best if i in found):
+            chunk, source, title, text = found[i].chunk, found[i].source, found[i].title, found[i].text
+            name = names.get(chunk.document_id, source)
+            hits.append(
                 Hit(
-                    found[i].chunk,
-                    found[i].source,
-                    found[i].title or title_from_name(found[i].source),
-                    found[i].text,
-                    fused[i],
-                    ranks[i],
-                    scores[i],
-                    adds=adds[i],
+                    chunk, name, title or title_from_name(source), text, one.score, one.ranks, one.scores, adds=one.adds
                 )
-                for i in best
-                if i in found
-            ]
-        )
+            )
+        return behind_their_newer(hits)
 
 
 def _shares(method: str, ranking: list[tuple[int, float]]) -> list[float]:
