@@ -69,11 +69,21 @@ class Catalogue:
         rows = self._rows(
             """SELECT document_id, source, location, sha256, size, modified_ns, kind, media_type, title, language, pages,
                       (SELECT count(*) FROM chunks WHERE chunks.document_id = documents.id), added, notes,
-                      changed_ns, inode
+                      changed_ns, inode,
+                      (SELECT json_group_array(tag) FROM tags WHERE tags.document_id = documents.id)
                FROM files JOIN documents ON documents.id = document_id ORDER BY source"""
         )
         return [
-            Entry(*(*row[:8], row[8] or title_from_name(row[1]), *row[9:13], _notes(row[13]), *row[14:]))
+            Entry(
+                *(
+                    *row[:8],
+                    row[8] or title_from_name(row[1]),
+                    *row[9:13],
+                    _strings(row[13]),
+                    *row[14:16],
+                    _strings(row[16]),
+                )
+            )
             for row in rows
         ]
 
@@ -90,6 +100,17 @@ class Catalogue:
             )
             for i, source, kind, modified, changed in rows
         ]
+
+    def tagged(self, tags: Iterable[str]) -> set[int]:
+        """The ids of the documents that have any of these tags, in whatever case."""
+        wanted = {tag.casefold() for tag in tags}
+        same = json.dumps([tag for tag in self.tags() if tag.casefold() in wanted])
+        found = self._rows("SELECT document_id FROM tags WHERE tag IN (SELECT value FROM json_each(?))", (same,))
+        return {document_id for (document_id,) in found}
+
+    def tags(self) -> list[str]:
+        """The tags that documents have, those of most documents first."""
+        return [row[0] for row in self._rows("SELECT tag FROM tags GROUP BY tag ORDER BY count(*) DESC, tag")]
 
     def names(self, document_ids: Iterable[int]) -> list[tuple[int, str, str]]:
         """Of every file of these documents its document's id, its own name, and the title that its content has, if any."""
@@ -331,5 +352,5 @@ class Catalogue:
             raise database.told(self.folder / DATABASE, error) from error
 
 
-def _notes(value: str) -> tuple[str, ...]:
+def _strings(value: str) -> tuple[str, ...]:
     return tuple(json.loads(value)) if value != "[]" else ()  # few files have any

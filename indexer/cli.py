@@ -120,7 +120,8 @@ def list_documents(*, as_json: bool) -> None:
         return json_line([entry.as_json() for entry in entries])
     for entry in entries:
         pages = f"{counted(entry.pages, 'page')}, " if entry.pages else ""
-        data(f"{plain(entry.source)}  ({pages}{counted(entry.chunks, 'chunk')})  {plain(entry.title)}")
+        tags = f"  [{plain(', '.join(entry.tags))}]" if entry.tags else ""
+        data(f"{plain(entry.source)}  ({pages}{counted(entry.chunks, 'chunk')})  {plain(entry.title)}{tags}")
     return None
 
 
@@ -172,6 +173,30 @@ def remove(documents: tuple[str, ...], *, as_json: bool) -> None:
     if there:
         files = "the file is" if there == 1 else f"{there:,} of the files are"
         talk(f"{files} still there: the next ingest reads what is; a line in a .pinciteignore keeps it out")
+    return None
+
+
+@click.command()
+@click.argument("tag", metavar="TAG", type=NotEmpty("tag"))
+@click.argument("documents", nargs=-1, required=True, metavar="DOC…", type=NotEmpty("name"))
+@click.option("--remove", is_flag=True, help="Take the tag away.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@common
+def tag(tag: str, documents: tuple[str, ...], *, remove: bool, as_json: bool) -> None:
+    """Give documents, or folders of them, a tag that --tag asks for."""
+    from indexer.naming import resolve_all
+    from indexer.tags import given_tags
+
+    tags = given_tags((tag,))
+    library = library_of(settings())
+    known = library.entries()
+    entries = {entry.source: entry.id for name in documents for entry in resolve_all(known, name)}
+    with library.writing(wait=2.0):
+        (library.untag if remove else library.tag)(dict.fromkeys(entries.values()), tags)
+    if as_json:
+        return json_line({"tags": tags, "documents": list(entries)})
+    for name in entries:
+        talk(f"{'untagged' if remove else 'tagged'} {plain(name)}")
     return None
 
 

@@ -28,6 +28,7 @@ class Entry:
     notes: tuple[str, ...]
     changed_ns: int = 0
     inode: int = 0
+    tags: tuple[str, ...] = ()
 
     @property
     def stamp(self) -> tuple[int, int, int, int]:
@@ -37,7 +38,12 @@ class Entry:
     def as_json(self) -> dict[str, Any]:
         """One document of `pincite list --json`."""
         names = ("source", "title", "media_type", "language", "pages", "chunks", "size", "sha256", "added", "location")
-        return {"id": self.id, **{name: getattr(self, name) for name in names}, "notes": list(self.notes)}
+        return {
+            "id": self.id,
+            **{name: getattr(self, name) for name in names},
+            "notes": list(self.notes),
+            "tags": list(self.tags),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from indexer import readers
 from indexer.discover import plan
+from indexer.document_rows import text_keys
 from indexer.entries import FileState
 from indexer.errors import ReadError
 from indexer.ingestion import default_jobs, read_all
 from indexer.intake import chunked
-from indexer.library import Library, text_keys
+from indexer.library import Library
 from indexer.report import Progress
 from indexer.sync import Needs, needs, still_vanished, unplugged
 from indexer.workers.pool import ReaderPool

@@ -70,6 +70,9 @@ def chosen(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--reader-id", metavar="KEY", default="", help="The metadata that identifies the reader's documents.")
 @click.option("--reader-name", metavar="NAME", default="", help="Tells two sources of the same reader apart.")
+@click.option(
+    "--tag", "tags", multiple=True, metavar="TAG", help="Give all documents in PATH this tag, for --tag to ask for."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @common
 def ingest(
@@ -82,6 +85,7 @@ def ingest(
     arguments: Sequence[str],
     reader_id: str,
     reader_name: str,
+    tags: tuple[str, ...],
     *,
     prune: bool,
     retry: bool,
@@ -89,6 +93,8 @@ def ingest(
     as_json: bool,
 ) -> None:
     """Read files and folders into the library; what has not changed is left."""
+    from indexer.tags import given_tags
+
     asked = settings()
     if reader is not None:
         files_only = {
@@ -97,13 +103,15 @@ def ingest(
         }  # fmt: skip
         if given := [name for name, value in files_only.items() if value]:
             raise click.UsageError(f"--reader loads documents, not files: it does not go with {', '.join(given)}.")
-        return _from_source(asked, reader, arguments, reader_id, reader_name, prune=prune, as_json=as_json)
+        return _from_source(
+            asked, reader, arguments, reader_id, reader_name, given_tags(tags), prune=prune, as_json=as_json
+        )
     if arguments or reader_id or reader_name:
         raise click.UsageError("--reader-arg, --reader-id and --reader-name need --reader.")
     if not paths:
         raise click.UsageError("Missing argument 'PATH…'.")
     _there(paths)
-    passwords = _passwords(password_file)
+    passwords, labels = _passwords(password_file), given_tags(tags)
     if dry_run:
         return _dry_run(asked, paths, include, exclude, jobs, passwords, retry=retry, prune=prune, as_json=as_json)
 
@@ -116,7 +124,7 @@ def ingest(
         embedder = embedder_of(library, asked.embedder)
         report = run(
             library, paths, embedder, include=include, exclude=exclude, prune=prune, retry=retry, jobs=jobs,
-            passwords=passwords, on_progress=on_progress,
+            passwords=passwords, tags=labels, on_progress=on_progress,
         )  # fmt: skip
     return _end(report, library, as_json=as_json)
 
@@ -172,7 +180,8 @@ def watch(
 
 
 def _from_source(
-    asked: Settings, reader: str, arguments: Sequence[str], reader_id: str, reader_name: str, *, prune: bool, as_json: bool
+    asked: Settings, reader: str, arguments: Sequence[str], reader_id: str, reader_name: str, tags: Sequence[str], *,
+    prune: bool, as_json: bool,
 ) -> None:  # fmt: skip
     from indexer.embedding import embedder_of
     from indexer.ingest_view import progress
@@ -184,7 +193,7 @@ def _from_source(
     talk(f"{plain(source.name)} is loading; it may reach out to the network.")
     with library.writing(wait=2.0), _told(library, as_json=as_json), progress() as on_progress, _ended_by_signal():
         embedder = embedder_of(library, asked.embedder)
-        report = ingest_source(library, source, embedder, prune=prune, on_progress=on_progress)
+        report = ingest_source(library, source, embedder, prune=prune, tags=tags, on_progress=on_progress)
     _end(report, library, as_json=as_json)
 
 

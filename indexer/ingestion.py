@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -33,14 +33,15 @@ CATCH_UP = 5000
 def ingest(
     library: Library, paths: Sequence[Path | str] | Path | str, embedder: Embedder | None = None, *,
     include: Sequence[str] = (), exclude: Sequence[str] = (), prune: bool = False, retry: bool = False,
-    jobs: int | None = None, passwords: Sequence[str] = (), settling: float = 0.0, wait: float = 0.0,
+    jobs: int | None = None, passwords: Sequence[str] = (), tags: Sequence[str] = (), settling: float = 0.0, wait: float = 0.0,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Report:  # fmt: skip
     """Read, chunk, embed and store the files under `paths`: new ones added, changed ones replaced, the rest left.
 
     `embedder` is the library's own when None. With `prune`, documents whose file has vanished from `paths`, or is to be left
     out now, are removed; with `retry`, files that failed before are read again though they have not changed. `jobs` is how many
-    processes read (None: by the processors; 0: this one, behind no limits); `passwords` are tried on protected files. A file
+    processes read (None: by the processors; 0: this one, behind no limits); `passwords` are tried on protected files; `tags` are given
+    to all that is in `paths`, also what has not changed. A file
     that was read before and can't be any more is dropped; but one that changed less than `settling` seconds ago, and may be half
     written, only when it still can't be at the next ingest. `wait` is how long to wait for another writer, in seconds. Ctrl-C
     ends it at once, with `interrupted` set in the report: documents are in the library wholly or not.
@@ -78,6 +79,7 @@ def ingest(
                 prune = False
             settle_leaving(library, vanished, report, report.vanished, prune=prune)
             settle_leaving(library, planned.ignored, report, report.ignored, prune=prune)
+            tag_those_at(library, {candidate.location for candidate in planned.candidates}, tags)
             refresh(library)
     return report
 
@@ -259,6 +261,16 @@ def _looked_at(task: Task) -> Task:
             f"is too large ({candidate.size / 1e6:,.0f} MB)", f"The limit is {LARGEST // 2**20} MB: split it."
         )
     return task if task.state.sha256 else Task(candidate, file_state(candidate, *digest(candidate.path)))
+
+
+def tag_those_at(library: Library, locations: Container[str], tags: Sequence[str]) -> None:
+    """Give the documents that are read from these places the tags that they do not have."""
+    if tags:
+        missing = [
+            entry.id for entry in library.entries() if entry.location in locations and not {*tags} <= {*entry.tags}
+        ]
+        if missing:
+            library.tag(missing, tags)
 
 
 def catching_up(library: Library) -> Callable[[int], None]:

@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from indexer.chunking import chunk
+from indexer.document_rows import text_keys
 from indexer.entries import Failure, FileState
 from indexer.errors import PinciteError, ReadError
-from indexer.library import Library, text_keys
+from indexer.library import Library
 from indexer.report import Progress, Report
 
 if TYPE_CHECKING:

@@ -1,24 +1,24 @@
-"""The library: one SQLite file that holds every document's text, spans, vectors and failures. All SQL stands here.
+"""The library: one SQLite file that holds every document's text, spans, vectors and failures. What writes stands here and in
+`document_rows`, what reads in `catalogue`.
 
 A commit here is *the* commit; the dense and lexical indexes are derived and catch up. Many may read while one writes.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer import database, wire
+from indexer import database
 from indexer.catalogue import Catalogue
 from indexer.config import DATABASE
+from indexer.document_rows import spare_chunks, text_keys, write_chunks, write_document, write_tags
 from indexer.entries import FileState, Identity
 from indexer.errors import LibraryError
 from indexer.lock import writer_lock
@@ -118,13 +118,15 @@ class Library(Catalogue):
             self.place([(state, same)])
             return same
         with self._commit() as run:
+            before = self._at(run, state.location)
             old = self._alone_at(run, state.location)
-            spare = _spare_chunks(run, old, document.language)
+            spare = spare_chunks(run, old, document.language)
             if not old:
                 self._drop(run, state.location)
-            document_id = _write_document(run, old, state, document)
+            document_id = write_document(run, old, state, document)
             self._place(run, state, document_id)
-            _write_chunks(run, document_id, chunks, keys, first_chunks(document, chunks), vectors, spare)
+            write_tags(run, document_id, before, document.tags)
+            write_chunks(run, document_id, chunks, keys, first_chunks(document, chunks), vectors, spare)
             if old:
                 self._drop_document(run, old)
         return document_id
@@ -195,6 +197,20 @@ class Library(Catalogue):
                 run("DELETE FROM failures WHERE location = ?", (location,))
         return gone
 
+    def tag(self, document_ids: Iterable[int], tags: Iterable[str]) -> None:
+        """Give documents tags, in one transaction. They stay when the documents change."""
+        pairs = [(document_id, tag) for document_id in document_ids for tag in tags]
+        with self._commit() as run:
+            for pair in pairs:
+                run("INSERT OR REPLACE INTO tags VALUES (?, ?, 1)", pair)
+
+    def untag(self, document_ids: Iterable[int], tags: Iterable[str]) -> None:
+        """Take tags from documents, in one transaction; one that a document states itself comes back when it changes."""
+        pairs = [(document_id, tag) for document_id in document_ids for tag in tags]
+        with self._commit() as run:
+            for pair in pairs:
+                run("DELETE FROM tags WHERE document_id = ? AND tag = ?", pair)
+
     def settle(self, locations: Iterable[str]) -> None:
         """Forget that these could not be read, in one transaction. What was read of them before stays."""
         with self._commit() as run:
@@ -231,6 +247,10 @@ class Library(Catalogue):
             except sqlite3.Error as error:
                 raise database.told(self.folder / DATABASE, error) from error
 
+    def _at(self, run: Any, location: str) -> int | None:
+        row = run("SELECT document_id FROM files WHERE location = ?", (location,)).fetchone()
+        return int(row[0]) if row else None
+
     def _alone_at(self, run: Any, location: str) -> int | None:
         """The document that this location has to itself."""
         row = run(
@@ -262,70 +282,6 @@ class Library(Catalogue):
     def _drop_document(self, run: Any, document_id: int) -> None:
         run(f"INSERT INTO removed SELECT id, {_NEXT} FROM chunks WHERE document_id = ?", (document_id,))
         run("DELETE FROM documents WHERE id = ?", (document_id,))
-
-
-def text_keys(document: Document, chunks: Sequence[Chunk], texts: Sequence[str]) -> list[bytes]:
-    """What tells the text of one chunk from another's, 16 bytes each: all that is embedded and indexed of it."""
-    return [
-        hashlib.blake2b(
-            json.dumps([document.title, chunk.where.heading, text]).encode(), digest_size=16
-        ).digest()
-        for chunk, text in zip(chunks, texts, strict=True)
-    ]  # fmt: skip
-
-
-def _write_document(run: Any, old: int | None, state: FileState, document: Document) -> int:
-    """Insert the document beside the old one, whose chunks it may take over."""
-    if old:
-        # The same bytes read anew, by a better reader: there can't be two of them.
-        run("UPDATE documents SET sha256 = '' WHERE id = ? AND sha256 = ?", (old, state.sha256))
-    blocks, boxes = (json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-                     for value in (wire.blocks_to_json(document.blocks), wire.boxes_to_json(document.boxes)))  # fmt: skip
-    made = run(
-        """INSERT INTO documents (sha256, kind, media_type, title, language, pages, notes, text, blocks, boxes)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        (state.sha256, state.kind, document.media_type, document.title, document.language, document.pages,
-         json.dumps(document.notes), document.text, blocks, boxes),
-    )  # fmt: skip
-    return int(made.lastrowid)
-
-
-def _spare_chunks(run: Any, old: int | None, language: str) -> dict[tuple[bytes, bytes], list[int]]:
-    """The chunks of the old document that the new one may take over, by their own key and their paragraph's; the last first."""
-    spare: dict[tuple[bytes, bytes], list[int]] = defaultdict(list)
-    # Another language means other analyzers: then nothing of the old chunks stays in the lexical index.
-    if old and run("SELECT 1 FROM documents WHERE id = ? AND language = ?", (old, language)).fetchone():
-        rows = run("SELECT key, paragraph_key, id FROM chunks WHERE document_id = ? ORDER BY start DESC", (old,))
-        for key, paragraph_key, chunk_id in rows:
-            spare[key, paragraph_key].append(chunk_id)
-    return spare
-
-
-def _write_chunks(
-    run: Any, document_id: int, chunks: Sequence[Chunk], keys: Sequence[bytes], firsts: Sequence[int],
-    vectors: npt.NDArray[np.float32] | npt.NDArray[np.float16], spare: dict[tuple[bytes, bytes], list[int]],
-) -> None:  # fmt: skip
-    """Insert a document's chunks, or move those that are spare to their new places. `firsts` is where each paragraph starts."""
-    whole: dict[int, Any] = {}
-    for first, key in zip(firsts, keys, strict=True):
-        whole.setdefault(first, hashlib.blake2b(digest_size=16)).update(key)
-    ids: list[int] = []
-    for chunk, key, first, vector in zip(chunks, keys, firsts, vectors.astype("<f2"), strict=True):
-        where, paragraph_key = json.dumps(chunk.where.as_json(), ensure_ascii=False), whole[first].digest()
-        place = (chunk.start, chunk.end, where, chunk.tokens, document_id)
-        if spare[key, paragraph_key]:
-            ids.append(spare[key, paragraph_key].pop())
-            sql = 'UPDATE chunks SET start = ?, "end" = ?, "where" = ?, tokens = ?, document_id = ? WHERE id = ?'
-            run(sql, (*place, ids[-1]))
-        else:
-            made = run(
-                """INSERT INTO chunks (start, "end", "where", tokens, document_id, key, paragraph_key)
-                   VALUES (?, ?, ?, ?, ?, ?, ?)""",
-                (*place, key, paragraph_key),
-            )
-            ids.append(int(made.lastrowid))
-            run("INSERT INTO vectors VALUES (?, ?)", (ids[-1], vector.tobytes()))
-        run("UPDATE chunks SET paragraph = ? WHERE id = ?", (ids[first], ids[-1]))
 
 
 def open_library(folder: Path, *, create: bool = False) -> Library:

@@ -46,7 +46,7 @@ class Document:
 
     A reader leaves `id`, `source` and `sha256` empty: ingest knows them. `blocks` are in order of the text, don't
     overlap, and cover everything in it but white space. `boxes` say where it is printed, in order, where the format
-    knows. `notes` are what the reader wants a person to know (a page that is a picture, say).
+    knows. `notes` are what the reader wants a person to know (a page that is a picture, say); `tags` are those that it states.
     """
 
     text: str
@@ -59,6 +59,7 @@ class Document:
     sha256: str = ""
     pages: int = 0
     notes: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     boxes: tuple[Box, ...] = ()
 
     def blocks_in(self, start: int, end: int) -> tuple[Block, ...]:

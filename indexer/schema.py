@@ -85,4 +85,14 @@ MIGRATIONS: tuple[str, ...] = (
     UPDATE chunks SET paragraph = id;
     CREATE INDEX chunks_by_paragraph ON chunks (paragraph);
     """,
+    """
+    -- What people call documents beside their names: given by a person (they outlive a version), or stated by the document.
+    CREATE TABLE tags (
+        document_id INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+        tag TEXT NOT NULL,
+        given INTEGER NOT NULL,
+        PRIMARY KEY (document_id, tag)
+    ) WITHOUT ROWID;
+    CREATE INDEX tags_by_tag ON tags (tag);
+    """,
 )

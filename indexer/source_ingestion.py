@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from indexer.embedding import embedder_of
 from indexer.entries import FileState
 from indexer.errors import PinciteError, ReadError
-from indexer.ingestion import catching_up, refresh, settle_leaving, told_in
+from indexer.ingestion import catching_up, refresh, settle_leaving, tag_those_at, told_in
 from indexer.intake import Intake
 from indexer.languages import detect
 from indexer.naming import numbered
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 
 def ingest_source(
-    library: Library, source: Source, embedder: Embedder | None = None, *, prune: bool = False, wait: float = 0.0,
-    on_progress: Callable[[Progress], None] | None = None,
+    library: Library, source: Source, embedder: Embedder | None = None, *, prune: bool = False,
+    tags: Sequence[str] = (), wait: float = 0.0, on_progress: Callable[[Progress], None] | None = None,
 ) -> Report:  # fmt: skip
-    """Load a source's documents: new ones added, changed ones replaced; with `prune`, those it no longer has are removed.
+    """Load a source's documents: new ones added, changed ones replaced; with `prune`, those it no longer has are removed;
+    `tags` are given to all that it has.
 
     Ctrl-C ends it at once, with `interrupted` set in the report. Raises PinciteError when the reader
     fails, IngestError when something was stored before: it stays, and nothing is taken for vanished.
@@ -58,6 +59,7 @@ def ingest_source(
             else:
                 _vanished(library, source, names, report, prune=prune)
             _rename(library, names, report)
+            tag_those_at(library, names, tags)
             refresh(library)
     return report
 

@@ -14,6 +14,7 @@ from typing import IO, Any
 from indexer.errors import ReadError
 from indexer.readers.assembly import LARGEST
 from indexer.records import Block, BlockKind, Box, Document, Where
+from indexer.tags import LONGEST_TAG, MOST_TAGS
 
 # The order is what stored numbers mean: append only.
 _KINDS: tuple[BlockKind, ...] = ("paragraph", "heading", "list", "table", "row", "code")
@@ -39,7 +40,7 @@ def document_to_json(document: Document) -> dict[str, Any]:
     return {
         "text": document.text, "blocks": blocks_to_json(document.blocks), "media_type": document.media_type,
         "title": document.title, "language": document.language, "pages": document.pages, "notes": list(document.notes),
-        "boxes": boxes_to_json(document.boxes),
+        "tags": list(document.tags), "boxes": boxes_to_json(document.boxes),
     }  # fmt: skip
 
 
@@ -47,12 +48,16 @@ def document_from_json(value: object) -> Document:
     """The inverse of `document_to_json`. Raises ReadError when the value breaks a rule of `Document`."""
     try:
         match value:
-            case {"text": str(text), "blocks": blocks, "boxes": boxes, "notes": list(notes), "pages": pages, **strings}:
+            case {
+                "text": str(text), "blocks": blocks, "boxes": boxes, "notes": list(notes), "tags": list(tags), "pages": pages,
+                **strings,
+            }:  # fmt: skip
                 _check(len(notes) <= _MOST_NOTES, "notes")
+                _check(len(tags) <= MOST_TAGS, "tags")
                 made = Document(
                     text=_valid(text), blocks=blocks_from_json(blocks), media_type=_string(strings.get("media_type"), 200),
                     title=_string(strings.get("title"), 1000), language=_string(strings.get("language"), 20), pages=_count(pages),
-                    notes=tuple(_valid(note) for note in notes), boxes=boxes_from_json(boxes),
+                    notes=tuple(_valid(note) for note in notes), tags=tuple(_string(tag, LONGEST_TAG) for tag in tags), boxes=boxes_from_json(boxes),
                 )  # fmt: skip
             case _:
                 raise ValueError("no document")

@@ -47,6 +47,7 @@ for command in (
     keeping.list_documents,
     keeping.show,
     keeping.remove,
+    keeping.tag,
     keeping.verify,
     keeping.rebuild,
 ):
@@ -70,14 +71,16 @@ def filtering(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def filtered(
-        *arguments: Any, within: tuple[str, ...], types: tuple[str, ...], after: str, before: str, **options: Any
-    ) -> Any:
+        *arguments: Any, within: tuple[str, ...], types: tuple[str, ...], after: str, before: str, tags: tuple[str, ...],
+        **options: Any,
+    ) -> Any:  # fmt: skip
         from query.filters import Filter
 
-        chosen = Filter(within, types, after, before)
+        chosen = Filter(within, types, after, before, tags)
         return command(*arguments, chosen=chosen or None, **options)
 
     for option in (
+        click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only documents with this tag."),
         click.option("--before", metavar="DATE", default="", help="Only files last changed before YYYY[-MM[-DD]]."),
         click.option("--after", metavar="DATE", default="", help="Only files last changed since then."),
         click.option("--type", "types", multiple=True, metavar="SUFFIX", help="Only files of this kind: pdf, docx …"),

@@ -23,20 +23,22 @@ class Filter:
 
     `within` are names, or the beginnings of names up to a slash, as `pincite list` has them; `types` suffixes (`pdf`); `after` and
     `before` dates, YYYY, YYYY-MM or YYYY-MM-DD, between which the file was last changed: from the first day of `after` on, and
-    up to the last before `before`. What a source gave without a date is in no span of time.
+    up to the last before `before`; `tags` in whatever case. What a source gave without a date is in no span of time.
     """
 
     within: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     after: str = ""
     before: str = ""
+    tags: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return any((self.within, self.types, self.after, self.before))
+        return any((self.within, self.types, self.after, self.before, self.tags))
 
     def __str__(self) -> str:
         """As it is given on the command line."""
         told = [f"--in {name}" for name in self.within] + [f"--type {kind}" for kind in self.types]
+        told += [f"--tag {tag}" for tag in self.tags]
         told += [f"--{name} {value}" for name, value in (("after", self.after), ("before", self.before)) if value]
         return " ".join(told)
 
@@ -47,10 +49,13 @@ class Filter:
         """
         places = library.places()
         names: dict[int, str] = {}
+        tagged = library.tagged(self.tags) if self.tags else None
         for place in self._fitting(places):
+            if tagged is not None and place.document_id not in tagged:
+                continue
             names.setdefault(place.document_id, place.source)
         if not names:
-            raise PinciteError(f"No document fits {self}.", _instead(places))
+            raise PinciteError(f"No document fits {self}.", _instead(places, library.tags() if self.tags else []))
         return names
 
     def _fitting(self, places: list[Place]) -> Iterator[Place]:
@@ -80,7 +85,7 @@ def _first_day(option: str, value: str) -> float:
         raise PinciteError(f"{option} {value}: that is no date.", "Give YYYY, YYYY-MM or YYYY-MM-DD.") from error
 
 
-def _instead(places: list[Place]) -> str:
+def _instead(places: list[Place], tags: list[str]) -> str:
     """What a library has, for somebody whose filter fits nothing."""
     if not places:
         return "The library is empty."
@@ -88,6 +93,8 @@ def _instead(places: list[Place]) -> str:
     tops = sorted({place.source.partition("/")[0] for place in places})
     times = [place.changed for place in places if place.changed is not None]
     told = [f"types {', '.join(kinds[:_NAMED])}", f"names that begin with {', '.join(tops[:_NAMED])}"]
+    if tags:
+        told.insert(0, f"tags {', '.join(tags[:_NAMED])}")
     if times:
         first, last = (datetime.fromtimestamp(at, UTC).astimezone().date() for at in (min(times), max(times)))
         told.append(f"files changed from {first} to {last}")

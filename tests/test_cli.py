@@ -289,6 +289,7 @@ def test_list_show_and_status_tell_what_is_there(pincite: Pincite, company: Path
         "added",
         "location",
         "notes",
+        "tags",
     ]
     assert list(entry) == keys
     assert entry["location"] == str(company / "docs" / "handbook.md")

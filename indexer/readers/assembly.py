@@ -62,6 +62,7 @@ class Assembly:
     language: str = ""
     pages: int = 0
     notes: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
     headings: list[tuple[int, str]] = field(default_factory=list)
     # Whether the first heading is a title for want of a better one; that of a workbook is the name of a sheet.
     titled_by_heading: bool = True
@@ -189,7 +190,7 @@ class Assembly:
             title = next((self.text_of(b) for b in self._blocks if b.kind == "heading"), "")
         return Document(
             text="".join(self._parts), blocks=tuple(self._blocks), media_type=self.media_type, title=title[:200].strip(),
-            language=self.language, pages=self.pages, notes=tuple(self.notes), boxes=tuple(self._boxes),
+            language=self.language, pages=self.pages, notes=tuple(self.notes), tags=tuple(self.tags), boxes=tuple(self._boxes),
         )  # fmt: skip
 
     def text_of(self, block: Block) -> str:

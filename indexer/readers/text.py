@@ -11,6 +11,7 @@ from indexer.naming import title_from_name
 from indexer.readers.assembly import Assembly, clean
 from indexer.readers.decoding import decode
 from indexer.records import Document
+from indexer.tags import MOST_TAGS, tags_of
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -19,7 +20,9 @@ __all__ = ["add_markdown", "add_paragraphs", "decode", "language_code", "read_ma
 
 _FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _YAML_LINE = re.compile(r"\s*\Z|\s+\S|#|-\s|[\w.-]+\s*:(\s|\Z)|[\]}]")
-_YAML_WORDS = re.compile(r"(title|lang|language)\s*:\s*(.+?)\s*", re.IGNORECASE)
+_YAML_WORDS = re.compile(r"(title|lang|language|tags|keywords)\s*:\s*(.*?)\s*", re.IGNORECASE)
+_YAML_ITEM = re.compile(r"\s*-\s+(.+?)\s*")
+_TAGS = ("tags", "keywords")
 _UNDERLINE = re.compile(r"={3,}|-{3,}|~{3,}")
 _BRACKET = re.compile(r"[\[\]]|\n[ \t]*\n")
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
@@ -109,19 +112,27 @@ def with_title(document: Document, name: str) -> Document:
 
 
 def _front_matter(assembly: Assembly, text: str) -> str:
-    """The text without its front matter, whose title and language go to the assembly."""
+    """The text without its front matter, whose title, language and tags go to the assembly."""
     found = _FRONT_MATTER.match(text)
     # Two rules with prose between them look the same, and are part of the page.
     if not found or not all(map(_YAML_LINE.match, found[1].split("\n"))):
         return text
+    listed = False
     for line in found[1].split("\n"):
+        if listed and (item := _YAML_ITEM.fullmatch(line)):
+            assembly.tags += tags_of(item[1])
+            continue
         word = _YAML_WORDS.fullmatch(line)
-        if word:
+        listed = word is not None and word[1].lower() in _TAGS and not word[2]
+        if word and word[2]:
             value = word[2].strip("\"'") if word[2][0] == word[2][-1] else word[2]
             if word[1].lower() == "title":
                 assembly.title = value
+            elif word[1].lower() in _TAGS:
+                assembly.tags += tags_of(value.strip("[]"))
             else:
                 assembly.language = language_code(value)
+    assembly.tags = list(dict.fromkeys(assembly.tags))[:MOST_TAGS]
     return text[found.end() :]
 
 
