@@ -90,15 +90,12 @@ class Catalogue:
     def places(self) -> list[Place]:
         """Where each document is from, by name."""
         rows = self._rows(
-            """SELECT document_id, source, kind, modified_ns, changed_ns FROM files
+            """SELECT document_id, source, location, kind, media_type, modified_ns, changed_ns FROM files
                JOIN documents ON documents.id = document_id ORDER BY source"""
         )
-        # The time of a file that had only just been written is not noted, for the next ingest not to trust it.
         return [
-            Place(
-                i, source, kind, (modified if modified >= 0 else changed) / 1e9 if max(modified, changed) > 0 else None
-            )
-            for i, source, kind, modified, changed in rows
+            Place(i, source, location, kind, media_type, _seconds(modified, changed))
+            for i, source, location, kind, media_type, modified, changed in rows
         ]
 
     def tagged(self, tags: Iterable[str]) -> set[int]:
@@ -350,6 +347,11 @@ class Catalogue:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise database.told(self.folder / DATABASE, error) from error
+
+
+def _seconds(modified_ns: int, changed_ns: int) -> float | None:
+    """When a file was changed. The time of one that had only just been written is not noted, for the next ingest not to trust it."""
+    return (modified_ns if modified_ns >= 0 else changed_ns) / 1e9 if max(modified_ns, changed_ns) > 0 else None
 
 
 def _strings(value: str) -> tuple[str, ...]:

@@ -101,14 +101,16 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a document is from: one of its names, how its bytes are read, and when they were changed, in seconds since 1970.
+    """Where a document is from: a file's name and place, how its bytes are read, and when they were changed, in seconds since 1970.
 
     `changed` is None where nobody knows.
     """
 
     document_id: int
     source: str
+    location: str
     kind: str
+    media_type: str
     changed: float | None
 
 

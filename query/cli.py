@@ -83,9 +83,9 @@ def filtering(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only documents with this tag."),
         click.option("--before", metavar="DATE", default="", help="Only files last changed before YYYY[-MM[-DD]]."),
         click.option("--after", metavar="DATE", default="", help="Only files last changed since then."),
-        click.option("--type", "types", multiple=True, metavar="SUFFIX", help="Only files of this kind: pdf, docx …"),
+        click.option("--type", "types", multiple=True, metavar="SUFFIX", help="Only files of this kind: pdf, docx, text/html …"),
         click.option("--in", "within", multiple=True, metavar="PATH_PREFIX",
-                     help="Only this document or folder, as `pincite list` names it."),
+                     help="Only this document or folder, as `pincite list` names it, or its path."),
     ):  # fmt: skip
         filtered = option(filtered)
     return filtered

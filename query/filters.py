@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -21,9 +22,10 @@ _NAMED = 8
 class Filter:
     """What a document must be: each field that is not empty, by any of its values.
 
-    `within` are names, or the beginnings of names up to a slash, as `pincite list` has them; `types` suffixes (`pdf`); `after` and
-    `before` dates, YYYY, YYYY-MM or YYYY-MM-DD, between which the file was last changed: from the first day of `after` on, and
-    up to the last before `before`; `tags` in whatever case. What a source gave without a date is in no span of time.
+    `within` are names, or the beginnings of names up to a slash, as `pincite list` has them, or paths from here; `types` suffixes
+    (`pdf`) or media types (`application/pdf`); `after` and `before` dates, YYYY, YYYY-MM or YYYY-MM-DD, between which the file was
+    last changed: from the first day of `after` on, and up to the last before `before`; `tags` in whatever case. What a source
+    gave without a date is in no span of time.
     """
 
     within: tuple[str, ...] = ()
@@ -59,18 +61,23 @@ class Filter:
         return names
 
     def _fitting(self, places: list[Place]) -> Iterator[Place]:
-        kinds = {f".{kind.lower().lstrip('.')}" for kind in self.types}
-        starts = [name.rstrip("/") for name in self.within]
+        kinds = {kind.lower() if "/" in kind else f".{kind.lower().lstrip('.')}" for kind in self.types}
+        names = [name.rstrip("/") for name in self.within]
+        paths = [os.path.abspath(name) for name in self.within]  # noqa: PTH100
         after = _first_day("--after", self.after) if self.after else -float("inf")
         before = _first_day("--before", self.before) if self.before else float("inf")
         for place in places:
-            if kinds and place.kind not in kinds:
+            if kinds and place.kind not in kinds and place.media_type not in kinds:
                 continue
-            if starts and not any(place.source == name or place.source.startswith(f"{name}/") for name in starts):
+            if names and not (_below(place.source, names) or _below(place.location, paths)):
                 continue
             if (self.after or self.before) and (place.changed is None or not after <= place.changed < before):
                 continue
             yield place
+
+
+def _below(name: str, starts: Sequence[str]) -> bool:
+    return any(name == start or name.startswith(os.path.join(start, "")) for start in starts)  # noqa: PTH118
 
 
 def _first_day(option: str, value: str) -> float:

@@ -111,6 +111,17 @@ def test_the_hits_within_a_filter_are_those_of_the_whole_that_fit(
     assert ranked == exact
 
 
+def test_a_prefix_may_be_a_path_and_a_type_a_media_type(shelf: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(shelf.folder.parent)
+    by_name = Filter(within=("docs/sales/2024",)).documents(shelf)
+    assert len(by_name) == 30
+    for path in ("./docs/sales/2024", "docs/../docs/sales/2024/", str(shelf.folder.parent / "docs" / "sales" / "2024")):
+        assert Filter(within=(path,)).documents(shelf) == by_name
+    assert len(Filter(within=("/",)).documents(shelf)) == 120
+    assert Filter(types=("text/markdown",)).documents(shelf) == Filter(types=("md",)).documents(shelf)
+    assert Filter(types=("TEXT/Plain",)).documents(shelf) == Filter(types=("txt",)).documents(shelf)
+
+
 def test_a_prefix_ends_with_a_folder_or_a_name(shelf: Library) -> None:
     names = Filter(within=("docs/hr",)).documents(shelf).values()
     assert len(names) == 30 and all(name.startswith("docs/hr/") for name in names)
