@@ -1,9 +1,9 @@
-"""Many texts through a compiled model: sorted by length, several batches at once."""
+"""Many texts through a compiled model: several batches at once, sorted by length."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,42 +17,55 @@ if TYPE_CHECKING:
 BATCH = 16
 
 
-class BatchRunner:
+class Requests:
     """A compiled model (`compiled.runtime`) and the requests that run it. Not for use from several threads at once.
 
-    The requests are kept for the runner's life and waited for in rotation, with no callback into Python: OpenVINO's
-    AsyncInferQueue waits for its callbacks when it is destroyed, and they for the interpreter's lock, which its destroyer holds.
+    The requests are kept for life and waited for in rotation, with no callback into Python: OpenVINO's AsyncInferQueue waits
+    for its callbacks when it is destroyed, and they for the interpreter's lock, which its destroyer holds.
     """
 
     def __init__(self, model: Any) -> None:
         at_once = int(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._free = deque(model.create_infer_request() for _ in range(max(at_once, 1)))
 
+    def run(self, batches: Iterable[Sequence[npt.NDArray[Any]]]) -> Iterator[list[npt.NDArray[Any]]]:
+        """The outputs of batches, each given as the model's inputs, in their order; some run at once."""
+        running: deque[Any] = deque()
+        try:
+            for inputs in batches:
+                if not self._free:
+                    yield self._landed(running)
+                running.append(request := self._free.popleft())
+                request.start_async([*inputs])
+            while running:
+                yield self._landed(running)
+        finally:
+            # After an error the rest is waited for too: a request that runs can't be started again.
+            for request in running:
+                request.wait()
+                self._free.append(request)
+
+    def _landed(self, running: deque[Any]) -> list[npt.NDArray[Any]]:
+        request = running[0]
+        request.wait()
+        found = [np.array(output.data) for output in request.output_tensors]
+        running.popleft()
+        self._free.append(request)
+        return found
+
+
+class BatchRunner:
+    """An encoder that many texts run through, those of one length together. Not for use from several threads at once."""
+
+    def __init__(self, model: Any) -> None:
+        self._requests = Requests(model)
+
     def vectors(self, ids: Sequence[Sequence[int]], dimension: int) -> npt.NDArray[np.float32]:
         """Unit vectors of texts given as token ids: float32 [n, dimension], in the order given."""
         vectors = np.zeros((len(ids), dimension), np.float32)
         order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
-        running: deque[tuple[Any, list[int]]] = deque()
-        try:
-            for start in range(0, len(order), BATCH):
-                if not self._free:
-                    self._land(running, vectors)
-                rows = order[start : start + BATCH]
-                request = self._free.popleft()
-                running.append((request, rows))
-                request.start_async([*padded([ids[row] for row in rows])])
-            while running:
-                self._land(running, vectors)
-        finally:
-            # After an error the rest is waited for too: a request that runs can't be started again.
-            for request, _ in running:
-                request.wait()
-                self._free.append(request)
+        parts = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        batches = (padded([ids[row] for row in rows]) for rows in parts)
+        for rows, (found, *_) in zip(parts, self._requests.run(batches), strict=True):
+            vectors[rows] = found
         return vectors
-
-    def _land(self, running: deque[tuple[Any, list[int]]], vectors: npt.NDArray[np.float32]) -> None:
-        request, rows = running[0]
-        request.wait()
-        vectors[rows] = request.get_output_tensor().data
-        running.popleft()
-        self._free.append(request)
