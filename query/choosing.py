@@ -45,6 +45,7 @@ class Choice:
         self._twins = _twins(runs)
         self._worth = [[max(unit.part.worth, NEXT_TO_NOTHING / (1 + unit.rank)) for unit in run] for run in runs]
         self._costs: list[list[int] | None] = [None] * len(runs)
+        self._header_costs: list[tuple[int, int] | None] = [None] * len(runs)
         self._documents: dict[int, int] = {}
         self._count, self._headers = count, headers
 
@@ -115,7 +116,7 @@ class Choice:
         if costs is None:
             # A space or a line break stands between two of them, and often costs nothing of its own.
             costs = self._costs[number] = [self._count(" " + unit.text) for unit in run]
-        full, short = self._headers(run[0])
+        full, short = self._header_costs[number] = self._header_costs[number] or self._headers(run[0])
         header = short if self._documents.get(run[0].document_id) else full
         best: Move | None = None
         for first in range(len(run)):

@@ -5,7 +5,7 @@ The running sums that choose are a guide; what is promised is counted on the mes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -218,7 +218,8 @@ class _Packing:
         for _ in range(LOOKS):
             if not self.choice.fill(self.room - self.used):
                 break
-            self._settle()
+            self._settle(self._about)
+        self._settle(self._exactly)
         self._top_up()
         return self._written(model)
 
@@ -228,20 +229,27 @@ class _Packing:
         full, short = self.layout.header(10, stretch, None), self.layout.header(10, stretch, stretch)
         return self.prompt.counter.text(f"{full}\n"), self.prompt.counter.text(f"{short}\n")
 
-    def _settle(self) -> None:
-        """Count the whole prompt, and give back what was chosen last until it holds to the window and the budget."""
+    def _settle(self, count: Callable[[Sequence[str]], int]) -> None:
+        """Count what is chosen, and give back what was chosen last until it holds to the window and the budget."""
         while True:
-            self._lay_out()
+            self._lay_out(count)
             over = self.used - self.room
             if over <= 0:
                 return
             while over > 0 and (move := self.choice.undo()) is not None:
                 over -= move.cost
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, count: Callable[[Sequence[str]], int]) -> None:
         self.stretches = self.layout.stretches(self.units())
-        written = "".join(self.layout.blocks(self.stretches))
-        self.used = self.prompt.tokens(written) - self.base if written else 0
+        self.used = count(self.layout.blocks(self.stretches))
+
+    def _about(self, blocks: Sequence[str]) -> int:
+        """What the passages add to the prompt but for its seams: each block is counted once, however many looks there are."""
+        return sum(map(self.prompt.counter.text, blocks))
+
+    def _exactly(self, blocks: Sequence[str]) -> int:
+        """What the passages add to the prompt, by the whole of it."""
+        return self.prompt.tokens("".join(blocks)) - self.base if blocks else 0
 
     def _top_up(self) -> None:
         """Put the beginning of one more unit into the room that would be wasted, if there is so much."""
@@ -256,12 +264,12 @@ class _Packing:
                 if not text:
                     break
                 self.part = unit.cut(text)
-                self._lay_out()
+                self._lay_out(self._exactly)
                 if self.used <= self.room:
                     return
                 room -= self.used - self.room
             self.part = None
-            self._lay_out()
+            self._lay_out(self._exactly)
 
     def _written(self, model: str) -> Pack:
         blocks = self.layout.blocks(self.stretches)

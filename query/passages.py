@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
 from indexer.readers.assembly import one_line
@@ -191,6 +192,7 @@ class Layout:
         return f"=== {self._boundary} [{number}]{' ' if told else ''}{', '.join(told)}\n"
 
 
+@lru_cache(maxsize=4096)
 def _place(where: Where) -> str:
     place = one_line(str(where))
     return place if len(place) <= LONGEST_PLACE else place[: LONGEST_PLACE - 1] + "…"

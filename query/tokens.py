@@ -58,7 +58,8 @@ LONGEST_RUN = 2_000
 SLICE = 1_000
 OVERLAP = 64
 
-_REMEMBERED = 10_000  # longer texts are not kept: whole prompts, counted once
+# Of longer texts only the last ones are kept: whole prompts, counted again for the ledger.
+_REMEMBERED, _LONG_ONES = 10_000, 4
 _DEAR = (
     (DIGIT, re.compile(r"\d")),
     (CAPITAL, re.compile(r"(?<=[A-Z])[A-Z]")),
@@ -129,17 +130,17 @@ def sendable(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
-    """A count of a text that remembers the short ones: packing asks for the same blocks again and again."""
+    """A count of a text that remembers: packing asks for the same blocks again and again."""
 
-    counted: Callable[[str], int]
+    long: Callable[[str], int]
     recent: Callable[[str], int]
 
     @classmethod
     def of(cls, counted: Callable[[str], int]) -> _Remembered:
-        return cls(counted, lru_cache(maxsize=4096)(counted))
+        return cls(lru_cache(maxsize=_LONG_ONES)(counted), lru_cache(maxsize=4096)(counted))
 
     def __call__(self, text: str) -> int:
-        return self.recent(text) if len(text) <= _REMEMBERED else self.counted(text)
+        return self.recent(text) if len(text) <= _REMEMBERED else self.long(text)
 
 
 class OpenAICounter:

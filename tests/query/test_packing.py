@@ -263,7 +263,7 @@ def test_history_is_kept_and_its_oldest_turns_go_first():
     assert list(whole.messages[1:-1]) == turns
     bare = pack("Leave?", [SICK], SHELF, counter(), window=1024, reserve=128, boundary="lomitera")
     assert whole.ledger.history == whole.prompt_tokens - bare.prompt_tokens > 80
-    tight = pack("Leave?", [SICK], SHELF, counter(), window=256, reserve=64, history=turns)
+    tight = pack("Leave?", [SICK], SHELF, counter(), window=240, reserve=64, history=turns)
     assert list(tight.messages[1:-1]) == turns[2:]
     assert_sound(tight, [SICK], SHELF, counter())
 
