@@ -19,19 +19,21 @@ _ASKS = (
     "che.cosa quale quali chi quando dove come perché quanto quanti quante"
 )
 _BEFORE = "in on at for from with to by de d' en dans à par pour sur avec von mit für auf bei aus an por para con di da per su a"
+_ASKED = re.compile(rf"(?:(?:{'|'.join(_BEFORE.split())})\s*)?(?:{'|'.join(_ASKS.split())})\b", re.IGNORECASE)
 _GOES_ON = re.compile(
-    rf",?\s+(?:and|or|but|as well as|et|ou|und|oder|sowie|y|o|e|ed)\s+"
-    rf"(?=(?:(?:{'|'.join(_BEFORE.split())})\s*)?(?:{'|'.join(_ASKS.split())})\b)",
-    re.IGNORECASE,
+    rf",?\s+(?:and|or|but|as well as|et|ou|und|oder|sowie|y|o|e|ed)\s+(?={_ASKED.pattern})", re.IGNORECASE
 )
 
 
 def parts_of(question: str) -> list[str]:
     """The parts of a question, in order; nothing when it has one only."""
-    found = [
-        part.strip()
-        for sentence in _QUESTION.split(question.strip())
-        for part in _GOES_ON.split(sentence)
-        if len(part.split()) >= LEAST_WORDS
-    ]
+    sentences: list[str] = []
+    for sentence in _QUESTION.split(question.strip()):
+        # "How high is it? I mean that of 2022." is one question, told in two sentences.
+        if sentences and not sentence.endswith(("?", "？")) and not _ASKED.match(sentence):
+            sentences[-1] = f"{sentences[-1]} {sentence}"
+        else:
+            sentences.append(sentence)
+    parts = [part.strip() for sentence in sentences for part in _GOES_ON.split(sentence)]
+    found = [part for part in parts if len(part.split()) >= LEAST_WORDS]
     return found[:MOST] if len(found) > 1 else []

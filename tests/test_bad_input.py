@@ -425,10 +425,12 @@ def test_a_disk_that_fills_up_keeps_what_was_read(pincite: Pincite, small_disk: 
     many = _many(pincite.folder / "many", 40, 150)
     full = pincite.of(small_disk / "library")
     (small_disk / "ballast").write_bytes(bytes(500_000))
-    error = full.error("ingest", many)
+    ended = full("ingest", many, "--json", code=1)
+    *_, summed, error = ended.err.splitlines()
     assert error.endswith("the disk is full. Free some space and run the same command again; nothing was lost.")
     read = full("status", "--json").json["documents"]
-    assert 0 < read < 40
+    assert 0 < read < 40 and summed.startswith(f"{read} new; ")
+    assert len(ended.json["added"]) == read and error.startswith(f"pincite: {ended.json['error']}")
     assert full("verify").err.startswith(f"sound: {read} documents")
     assert full("search", "abc", "-k", 1).out.startswith(" 1. many/"), "what is there can be asked"
     assert full("status", "--json").json["failures"] == []
@@ -438,8 +440,10 @@ def test_a_disk_that_fills_up_keeps_what_was_read(pincite: Pincite, small_disk: 
 def test_a_limit_on_files_stops_an_ingest_and_the_same_command_goes_on(pincite: Pincite) -> None:
     many = _many(pincite.folder / "many", 40, 150)
     fresh = pincite.of(pincite.folder / "fresh")
-    error = fresh.error("ingest", many, before=("bash", "-c", 'trap "" XFSZ; ulimit -f 400; "$@"', "bash"))
-    assert error.endswith("Check the disk, its space and your quota, and run the same command again; nothing was lost.")
+    ended = fresh("ingest", many, code=1, before=("bash", "-c", 'trap "" XFSZ; ulimit -f 400; "$@"', "bash"))
+    assert ended.err.rstrip().endswith(
+        "Check the disk, its space and your quota, and run the same command again; nothing was lost."
+    )
     read = fresh("status", "--json").json["documents"]
     assert 0 < read < 40
     assert fresh("verify").err.startswith(f"sound: {read} documents")

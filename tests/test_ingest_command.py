@@ -258,20 +258,6 @@ def test_wrong_usage_is_told(fresh: Pincite, arguments: tuple[str, ...], told: s
     assert not fresh.library.exists()
 
 
-def test_what_is_stored_is_told_though_the_disk_is_full(fresh: Pincite) -> None:
-    (fresh.folder / "docs").mkdir()
-    for number in range(400):
-        text = " ".join(f"Rule {number} says {word}." for word in range(40))
-        (fresh.folder / "docs" / f"{number:03}.txt").write_text(text, encoding="utf-8")
-    full = fresh("ingest", "docs", "--json", code=1, before=["bash", "-c", 'ulimit -f 900; exec "$@"', "bash"])
-    *_, summed, told = full.err.splitlines()
-    assert told.startswith(f"pincite: {fresh.library / 'library.sqlite3'}: the library can't be written to"), full.err
-    stored = len(full.json["added"])
-    assert 0 < stored < 400 and summed.startswith(f"{stored} new; "), summed
-    assert len(names(fresh)) == stored
-    assert fresh("ingest", "docs", "--json").json["unchanged"] == stored
-
-
 # Watching
 
 

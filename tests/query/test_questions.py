@@ -36,6 +36,8 @@ TRAVEL = "The travel allowance for trips abroad is 42 euros."
         ("What do salt and pepper cost?", []),
         ("How many days, and when?", []),
         ("Que fit M. de Marigny ?", []),
+        ("What may a hotel cost? I mean in 2022.", []),
+        ("How much leave do I get? when does it lapse", ["How much leave do I get?", "when does it lapse"]),
         ("", []),
     ],
 )  # fmt: skip
@@ -54,7 +56,8 @@ def test_the_parts_of_any_text_stand_in_it_in_order(text: str) -> None:
     at = 0
     for part in parts:
         assert len(part.split()) >= LEAST_WORDS
-        at = text.index(part, at) + len(part)
+        for word in part.split():
+            at = text.index(word, at) + len(word)
 
 
 @pytest.fixture
