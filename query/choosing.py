@@ -30,6 +30,15 @@ class Move:
     ratio: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """The best move in a run, None when there is none, under a budget; `named` says whether its document is in the prompt."""
+
+    move: Move | None
+    budget: int
+    named: bool
+
+
 class Choice:
     """Which units of some runs are taken, and in which order they were.
 
@@ -45,6 +54,7 @@ class Choice:
         self._twins = _twins(runs)
         self._worth = [[max(unit.part.worth, NEXT_TO_NOTHING / (1 + unit.rank)) for unit in run] for run in runs]
         self._costs: list[list[int] | None] = [None] * len(runs)
+        self._found: list[_Best | None] = [None] * len(runs)
         self._header_costs: list[tuple[int, int] | None] = [None] * len(runs)
         self._documents: dict[int, int] = {}
         self._count, self._headers = count, headers
@@ -93,9 +103,17 @@ class Choice:
         return move
 
     def _push(self, heap: list[tuple[float, int, int, Move]], number: int, budget: int) -> None:
-        move = self._best(number, budget)
-        if move is not None:
-            known = self._documents.get(self.runs[number][0].document_id, 0)
+        known = self._documents.get(self.runs[number][0].document_id, 0)
+        found = self._found[number]
+        # What was best under a larger budget still is, if it fits: nothing else has become cheaper.
+        if not (
+            found
+            and found.named == bool(known)
+            and found.budget >= budget
+            and (not found.move or found.move.cost <= budget)
+        ):
+            found = self._found[number] = _Best(self._best(number, budget), budget, named=bool(known))
+        if (move := found.move) is not None:
             heapq.heappush(heap, (-move.ratio, number, known, move))
 
     def _take(self, move: Move) -> None:
@@ -103,6 +121,7 @@ class Choice:
         self._mark(move, taken=True)
 
     def _mark(self, move: Move, *, taken: bool) -> None:
+        self._found[move.run] = None
         self._taken[move.run][move.first : move.last + 1] = [taken] * (move.last + 1 - move.first)
         document = self.runs[move.run][0].document_id
         self._documents[document] = self._documents.get(document, 0) + (1 if taken else -1)

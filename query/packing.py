@@ -17,7 +17,7 @@ from query.templates import Template, load
 from query.tokens import TokenCounter, sendable
 
 # How often the choice goes on, once the exact count has shown room that the running sum had not.
-LOOKS = 6
+LOOKS = 4
 # Room that is worth a part of a sentence: this much of it is left, and so many tokens.
 WASTED, LEAST = 0.02, 8
 # Boundaries that are drawn to choose one of.

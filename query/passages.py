@@ -134,15 +134,20 @@ class Layout:
 
     def __init__(self, texts: Texts, boundary: str) -> None:
         self._texts, self._boundary = texts, boundary
+        # By the units of a document: from one look to the next, few documents change.
+        self._made: dict[tuple[Unit, ...], list[Stretch]] = {}
 
     def stretches(self, units: Iterable[Unit]) -> list[Stretch]:
         """The stretches that these units make, in the order of the prompt."""
         documents: dict[int, list[Unit]] = {}
         for unit in units:
             documents.setdefault(unit.document_id, []).append(unit)
-        made = [self._joined(sorted(own, key=lambda unit: (unit.start, unit.end))) for own in documents.values()]
-        for stretches in made:
-            stretches.sort(key=lambda stretch: stretch.worth, reverse=True)
+        made = []
+        for own in map(tuple, documents.values()):
+            if own not in self._made:
+                joined = self._joined(sorted(own, key=lambda unit: (unit.start, unit.end)))
+                self._made[own] = sorted(joined, key=lambda stretch: stretch.worth, reverse=True)
+            made.append(self._made[own])
         made.sort(key=lambda stretches: stretches[0].worth, reverse=True)
         return [stretch for stretches in made for stretch in stretches]
 
@@ -155,7 +160,7 @@ class Layout:
                 continue
             last.units.append(unit)
             last.end = max(last.end, unit.end)
-            last.where = joined_where(one.part.where for one in last.units)
+            last.where = _both(last.where, unit.part.where)
         for stretch in found:
             if len(stretch.units) > 1:
                 stretch.text = self._texts.text(stretch.document_id, stretch.start, stretch.end)
@@ -169,7 +174,7 @@ class Layout:
         if (one.page, one.slide, one.sheet) != (other.page, other.slide, other.sheet):
             return False
         # A document without pages has only its headings to point at: what shares none stays apart.
-        if not str(joined_where([one, other])) and (str(one) or str(other)):
+        if not str(_both(one, other)) and (str(one) or str(other)):
             return False
         between = self._texts.text(unit.document_id, stretch.end, unit.start) if unit.start > stretch.end else ""
         return not between.strip()
@@ -196,6 +201,12 @@ class Layout:
 def _place(where: Where) -> str:
     place = one_line(str(where))
     return place if len(place) <= LONGEST_PLACE else place[: LONGEST_PLACE - 1] + "…"
+
+
+@lru_cache(maxsize=4096)
+def _both(one: Where, other: Where) -> Where:
+    """The place of two that stand together; of more, those before the last go as one."""
+    return joined_where([one, other])
 
 
 def joined_where(places: Iterable[Where]) -> Where:

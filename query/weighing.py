@@ -25,6 +25,8 @@ SHARPNESS = 12.0
 SOFTNESS, UNREAD, BESIDE = 1.3, -2.5, 0.5
 # The part of a chunk's chance that its sentences share by their length, whatever the reader or the words say.
 BY_LENGTH, BY_LENGTH_UNREAD = 0.1, 0.4
+# Of a chunk of less chance it is not looked which of its sentences has the question's words: what there is room for goes in.
+NEGLIGIBLE = 0.0005
 
 
 def weighed(
@@ -81,7 +83,8 @@ def _parts(found: Found, chance: float, reading: Reading | None, words: _Words) 
     if reading is not None and reading.starts:
         told, by_length = [reading.share(start, end) for start, end, _ in spans], BY_LENGTH
     else:
-        told, by_length = words.shares(texts, found.language), BY_LENGTH_UNREAD
+        told = words.shares(texts, found.language) if chance >= NEGLIGIBLE else [1 / len(texts)] * len(texts)
+        by_length = BY_LENGTH_UNREAD
     start = found.chunk.start
     return [
         Part(start + first, start + last, where, chance * ((1 - by_length) * share + by_length * len(text) / total))

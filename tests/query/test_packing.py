@@ -6,7 +6,7 @@ import random
 import re
 import time
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -18,7 +18,7 @@ from tokenizer_files import CHATML, byte_level, unigram, wordpiece
 from indexer.errors import PinciteError, WindowError
 from indexer.records import Chunk, Hit, Ledger, LeftOut, Message, Pack, Part, Where
 from query.packing import pack, packs
-from query.passages import normalised, trimmed
+from query.passages import joined_where, normalised, trimmed
 from query.templates import load, parse
 from query.tokens import TokenCounter, counter
 
@@ -403,6 +403,21 @@ def shelves(draw: st.DrawFn) -> tuple[Shelf, list[Hit]]:
         start = draw(st.integers(0, length))
         hits.append(shelf.hit(document, start, min(length, start + draw(st.integers(0, 200))), draw(places)))
     return shelf, hits
+
+
+@given(
+    st.lists(
+        st.builds(
+            Where, page=st.just(1), sheet=st.just("S") | st.none(), row=st.integers(1, 9) | st.none(),
+            heading=st.lists(st.sampled_from("AB"), max_size=3).map(tuple),
+        ),
+        min_size=1, max_size=6,
+    )
+)  # fmt: skip
+def test_places_joined_one_after_another_are_those_joined_at_once(places: list[Where]) -> None:
+    places = [replace(place, sheet=places[0].sheet) for place in places]
+    one_by_one = reduce(lambda one, other: joined_where([one, other]), places[1:], joined_where(places[:1]))
+    assert one_by_one == joined_where(places)
 
 
 @lru_cache(maxsize=1)
