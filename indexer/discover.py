@@ -17,7 +17,7 @@ from indexer.entries import Entry, Failure, FileState
 from indexer.errors import PinciteError, UnreadError
 from indexer.ignore import IgnoreFiles
 from indexer.library import Library
-from indexer.naming import numbered
+from indexer.naming import numbered, valid
 from indexer.readers import supported
 from indexer.walking import NO_SUFFIX, Globs, Skipped, files, inside, passed_over
 
@@ -257,6 +257,5 @@ def _shown(name: str) -> str:
 
 
 def _readable(name: str) -> str:
-    """A file's name as valid text: names are bytes, and need not be."""
     # What can be printed is valid; this is asked of every file there is.
-    return name if name.isprintable() else name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return name if name.isprintable() else valid(name)

@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,7 +170,7 @@ def watch(
                 warned.update(told.warnings)
                 failed = {failure.location for failure in told.failed}
                 if told.added or told.updated or told.moved or told.removed or told.vanished or failed - before:
-                    _report(told, library, as_json=as_json)
+                    _report(told, library, before, as_json=as_json)
                 before = failed
                 if told.interrupted:
                     break
@@ -209,10 +209,10 @@ def _told(library: Library, *, as_json: bool) -> Iterator[None]:
         raise
 
 
-def _report(report: Report, library: Library, *, as_json: bool) -> None:
+def _report(report: Report, library: Library, known: Container[str] = (), *, as_json: bool) -> None:
     from indexer.ingest_view import tell
 
-    tell(report, library)
+    tell(report, library, known)
     if as_json:
         json_line(report.as_json())
 

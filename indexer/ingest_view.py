@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -86,9 +86,12 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def tell(report: Report, library: Library) -> None:
-    """The end of an ingest: failures and notes, the table by format, and one line that sums it up."""
-    _each("failed", _failures(report), "`pincite status --failed`")
+def tell(report: Report, library: Library, known: Container[str] = ()) -> None:
+    """The end of an ingest: failures and notes, the table by format, and one line that sums it up.
+
+    Failures of files at the locations in `known`, which have been told before, are only counted.
+    """
+    _each("failed", _failures(report, known), "`pincite status --failed`")
     notes = [f"{name}: {note}" for name, notes in report.notes.items() for note in notes]
     _each("note", notes, "`pincite status --notes`")
     for line in table(report.formats):
@@ -110,12 +113,13 @@ def tell(report: Report, library: Library) -> None:
         talk("there was nothing to read")
 
 
-def _failures(report: Report) -> list[str]:
+def _failures(report: Report, known: Container[str]) -> list[str]:
     removed = set(report.removed)
     dropped = " What was read of it before is dropped."
     return [
         f"{one.source} {one.reason}. {one.hint}{dropped if one.source in removed else ''}".rstrip()
         for one in report.failed
+        if one.location not in known
     ]
 
 

@@ -61,7 +61,7 @@ def ingest(
             circumstances = readers.circumstances()
             # A password may be the right one this time.
             needed = needs(library, planned, circumstances=circumstances, retry=retry or bool(passwords))
-            _settle(library, planned, needed, report)
+            _settle(library, planned, needed, report, whole=not (include or exclude))
             intake = Intake(
                 library, embedder, report, total=len(needed.to_read), circumstances=circumstances, settling=settling,
                 on_progress=on_progress, on_stored=catching_up(library),
@@ -142,8 +142,8 @@ def default_jobs() -> int:
     return max(1, min(4, found))
 
 
-def _settle(library: Library, planned: Plan, needed: Needs, report: Report) -> None:
-    """All that needs no reader: what moved, what was only touched, what failed before."""
+def _settle(library: Library, planned: Plan, needed: Needs, report: Report, *, whole: bool) -> None:
+    """All that needs no reader: what moved, what was only touched, what failed before. `whole`: no file is left out by globs."""
     if needed.placed:
         leaving = [one.moved_from.location for one in needed.placed if one.moved_from and one.vacated]
         library.place([(one.state, one.document_id) for one in needed.placed], leaving)
@@ -163,7 +163,7 @@ def _settle(library: Library, planned: Plan, needed: Needs, report: Report) -> N
         if candidate.failure:
             report.failed.append(candidate.failure)
             report.formats[candidate.kind].failed += 1
-    _settle_failures(library, planned)
+    _settle_failures(library, planned, whole=whole)
 
 
 def _news_of(task: Task) -> bool:
@@ -287,18 +287,28 @@ def catching_up(library: Library) -> Callable[[int], None]:
     return stored
 
 
-def _settle_failures(library: Library, planned: Plan) -> None:
-    """A failure of what is no longer there, or of a folder that was read this time, is settled. What was read stays."""
+def _settle_failures(library: Library, planned: Plan, *, whole: bool) -> None:
+    """A failure of what is no longer there, of a folder that was read this time, or of a file that its folder passes over, is
+    settled. What was read stays.
+    """
     tried = {candidate.location for candidate in planned.candidates}
     failed = [failure.location for failure in library.failures() if failure.location not in tried]
     settled = [
         location
         for location in failed
         if Path(location).is_absolute()
-        and (gone(location) or (under(location, planned.roots) and _readable_now(location)))
+        and (
+            gone(location)
+            or (under(location, planned.roots) and (_readable_now(location) or (whole and not _is_read(location))))
+        )
     ]
     if settled:
         library.settle(settled)
+
+
+def _is_read(location: str) -> bool:
+    """Whether a file that stands in a folder is read: not one of an unknown kind, nor a pipe."""
+    return readers.supported(Path(location).name) and not no_file(location)
 
 
 def _readable_now(location: str) -> bool:

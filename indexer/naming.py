@@ -29,11 +29,17 @@ def resolve_all(entries: Sequence[Entry], name: str) -> list[Entry]:
     return ([] if found else _in_folder(entries, name)) or [_only(found, name)]
 
 
+def valid(name: str) -> str:
+    """A file's name as valid text: names are bytes, and need not be."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def removable(entries: Sequence[Entry], failures: Sequence[Failure], name: str) -> list[Entry | Failure]:
     """As `resolve_all`, with what could not be read: the whole name or path of either, a folder of both, an end of a name.
 
     Raises LibraryError when there is none, or more than one.
     """
+    name = valid(name)
     location = str(Path(name).absolute())
     known: list[Entry | Failure] = [*entries, *failures]
     if whole := [one for one in known if name == one.source or location == one.location]:

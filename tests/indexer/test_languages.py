@@ -43,6 +43,7 @@ from indexer import languages
         ("", "12.5 4711 0032 99/17"),
         ("", ""),
         ("", "SKU-4471 HX200 DN50 PN16"),
+        ("", "The alpha pump runs at 40 bar."),  # could be German
     ],
 )
 def test_the_language_of_a_text(code: str, text: str) -> None:

@@ -278,6 +278,14 @@ def test_what_a_reader_of_one_file_gives_is_that_file(tmp_path: Path) -> None:
     assert one.document and one.document.text == '"note": "One"\n\n"note": "Two"'
 
 
+@pytest.mark.parametrize("raw", ["%PDF-1.4 % ReportLab", "{\\rtf1\\ansi Leave}", "%!PS-Adobe-3.0", "\n%PDF-1.7"])
+def test_the_source_of_a_file_is_not_its_text(raw: str) -> None:
+    (found,) = loaded({"text": raw, "metadata": {"file_path": "/x/y.pdf"}})
+    assert "file, not its text" in problem(found)[0]
+    (spoken,) = loaded({"text": "A PDF begins with %PDF-1.4.", "metadata": {"file_path": "/x/y.txt"}})
+    assert spoken.document
+
+
 def test_what_shares_its_key_is_told_apart_by_its_text(caplog: pytest.LogCaptureFixture) -> None:
     documents = [{"text": f"Number {number}.", "metadata": {"url": "https://same"}} for number in range(3)]
     found = loaded(*documents)

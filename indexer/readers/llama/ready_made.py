@@ -48,6 +48,8 @@ _PAGE_OF_TAGS = re.compile(
     r"\s*(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|(html|head|body|div|p|h[1-6]|table|ul|ol|section|article|main|span)\b.*</\1\s*>)",
     re.IGNORECASE | re.DOTALL,
 )
+# Files that are mostly letters, which a reader that does not know them takes for text.
+_SOURCES = re.compile(r"\s*(?:%PDF-\d|\{\\rtf1|%!PS)")
 _SIGNS_OF_MARKDOWN = re.compile(
     r"\A\s*#\s+\S|^#{2,6} +\S|^ {0,3}\|?(?: *:?-{3,}:? *\|)+(?: *:?-{3,}:? *)?$|\]\(https?://\S{1,2000}\)|^ {0,3}```",
     re.MULTILINE,
@@ -158,6 +160,11 @@ def read_parts(parts: Sequence[Part]) -> Document:
     # Readers of files take what they don't know for text, and leave out the bytes that are none.
     if mostly_controls("".join(part.text for part in parts)):
         raise ReadError("is not text: it is mostly control characters", "Load it with a reader of its kind.")
+    if raw := _SOURCES.match(parts[0].text):
+        kind = "PDF" if raw[0].startswith("%PDF") else "RTF" if raw[0].startswith("{") else "PostScript"
+        raise ReadError(
+            f"is the source of a {kind} file, not its text", "Ingest the file itself, or by a reader of its kind."
+        )
     numbers = _numbers(parts)
     document = _one_text(parts) if numbers is None else _pages(parts, numbers)
     title = title_of(parts)
