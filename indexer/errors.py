@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from indexer.report import Report
-
 
 class PinciteError(Exception):
     """Something a person can mend. Printed in one place, as one line, without a traceback.
@@ -33,14 +28,6 @@ class ReadError(PinciteError):
 
 class UnreadError(ReadError):
     """A file whose bytes could not be had, or changed meanwhile: what it says is not known."""
-
-
-class IngestError(PinciteError):
-    """An ingest that could not go on, or not come to its end: `report` tells what is stored."""
-
-    def __init__(self, cause: PinciteError, report: Report) -> None:
-        super().__init__(cause.message, cause.hint)
-        self.report = report
 
 
 class LibraryError(PinciteError):

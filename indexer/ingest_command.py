@@ -140,7 +140,8 @@ def watch(
 ) -> None:  # fmt: skip
     """Keep the library in step with files and folders as they change, until Ctrl-C."""
     from indexer.embedding import embedder_of
-    from indexer.errors import IngestError, PinciteError
+    from indexer.errors import PinciteError
+    from indexer.report import IngestError
     from indexer.watching import watch as run
 
     asked = settings()
@@ -200,7 +201,7 @@ def _from_source(
 @contextmanager
 def _told(library: Library, *, as_json: bool) -> Iterator[None]:
     """What is stored is told also when an ingest can't go on."""
-    from indexer.errors import IngestError
+    from indexer.report import IngestError
 
     try:
         yield

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 from indexer import readers
 from indexer.discover import Plan, digest, file_state, gone, no_file, plan, under
 from indexer.embedding import embedder_of
-from indexer.errors import IngestError, PinciteError, ReadError, UnreadError
+from indexer.errors import PinciteError, ReadError, UnreadError
 from indexer.intake import Intake
 from indexer.naming import removable
-from indexer.report import Progress, Report
+from indexer.report import IngestError, Progress, Report
 from indexer.sync import LARGEST, Needs, Task, needs, still_vanished, unplugged
 from indexer.workers.pool import ReaderPool, Request
 

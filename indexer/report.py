@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from indexer.entries import Failure
+from indexer.errors import PinciteError
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +110,11 @@ class Report:
         from indexer import display
 
         return display.report_html(self)
+
+
+class IngestError(PinciteError):
+    """An ingest that could not go on, or not come to its end: `report` tells what is stored."""
+
+    def __init__(self, cause: PinciteError, report: Report) -> None:
+        super().__init__(cause.message, cause.hint)
+        self.report = report

@@ -96,6 +96,16 @@ def scale(chunks: int) -> None:
         told(f"Dense search among {chunks:,} chunks", measured(Path(scratch), chunks))
 
 
+@main.command()
+@click.option("--chunks", default=100_000, show_default=True)
+def latency(chunks: int) -> None:
+    """How long a question takes: search, pack, the reader, and many at a time."""
+    from tests.benchmarks.latency import measured
+
+    with tempfile.TemporaryDirectory() as scratch:
+        told(f"A question among {chunks:,} chunks", measured(Path(scratch), chunks))
+
+
 main.add_command(answers, "answers")
 for command in (peers, cold, publish):
     main.add_command(command)

@@ -152,7 +152,7 @@ def _search(scratch: Path, *, masked: bool = False, after: bool = False) -> dict
         started = time.perf_counter()
         rankings.append(index.search(question, NEAREST))
         taken.append(time.perf_counter() - started)
-    memory = _resident()
+    memory = resident()
     exact, right = np.load(scratch / "exact.npy", mmap_mode="r"), 0
     gone = np.array(shelf.removed_since(0, len(vectors)), np.int64) - 1
     for ranking, row in zip(rankings[20:], exact, strict=True):
@@ -170,7 +170,7 @@ def _search(scratch: Path, *, masked: bool = False, after: bool = False) -> dict
     }
 
 
-def _resident() -> float:
+def resident() -> float:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * resource.getpagesize() / 1e6
 
