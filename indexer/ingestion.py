@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -69,6 +69,8 @@ def ingest(
             with intake, ReaderPool(default_jobs() if jobs is None else jobs, passwords=passwords) as pool:
                 missed = read_all(pool, intake, needed.to_read)
             intake.tell("")
+            # What has moved away from where something fails now is not lost.
+            report.removed = [name for name in report.removed if name not in report.moved.values()]
             # Last: what has moved and changed at once still finds the vectors of the rest of its text.
             vanished = [*still_vanished(planned.vanished, needed.placed), *missed]
             if prune and (drives := unplugged(planned, vanished)):
@@ -132,7 +134,9 @@ def remove(library: Library, names: Sequence[str]) -> list[str]:
         known, failures = library.entries(), library.failures()
         found = {one.location: one.source for name in names for one in removable(known, failures, name)}
         library.remove(found)
-        refresh(library)
+        # Ctrl-C spares the refreshing only: searches are right without it, and what went must be told.
+        with suppress(KeyboardInterrupt):
+            refresh(library)
     return list(found.values())
 
 

@@ -291,6 +291,14 @@ def open_library(folder: Path, *, create: bool = False) -> Library:
     """
     path = folder / DATABASE
     _nameable(folder)
+    try:
+        path.stat()
+    except PermissionError as error:
+        raise LibraryError(
+            f"{folder}: the library can't be opened: {error.strerror}.", "Check the permissions of its folder."
+        ) from error
+    except OSError:
+        pass  # told below
     if not path.exists() or (path.stat().st_size == 0 and not create):
         if not create:
             there = "is no library here" if not path.exists() else "is nothing in the library's file"

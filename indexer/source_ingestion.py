@@ -101,13 +101,15 @@ def _as_before(one: Fetched, known: Mapping[str, Entry], names: Container[str]) 
     Which of them is first may be another one than before: those whose text has not changed keep their locations.
     """
     bare, shared, _ = one.location.rpartition(" sha256:")
+    location, hashed = one.location, f"{one.location} sha256:{one.sha256[:32]}"
     if shared:
-        before = known.get(bare) if one.location not in known and bare not in names else None
-        return replace(one, location=bare) if before and before.sha256 == one.sha256 else one
-    other, hashed = known.get(one.location), f"{one.location} sha256:{one.sha256[:32]}"
-    if other and other.sha256 != one.sha256 and hashed in known:
-        return replace(one, location=hashed, lasting=False)
-    return one
+        before = known.get(bare) if location not in known and bare not in names else None
+        location = bare if before and before.sha256 == one.sha256 else location
+    elif hashed in known and (location not in known or known[location].sha256 != one.sha256):
+        location = hashed
+    # Two of one text are two documents.
+    location = next(free for free in numbered(location) if free not in names)
+    return one if location == one.location else replace(one, location=location, lasting=False)
 
 
 def _state(one: Fetched, name: str, source: Source) -> FileState:
@@ -160,6 +162,16 @@ def _rename(library: Library, names: Mapping[str, str], report: Report) -> None:
         renamed[entry.location] = name
     if renamed:
         library.rename(renamed)
+        failed = {failure.location for failure in report.failed}
+        for entry in entries:
+            if (
+                entry.location in renamed
+                and entry.location not in failed
+                and entry.source not in (*report.added, *report.updated)
+            ):
+                report.unchanged -= 1
+                report.formats[entry.kind].unchanged -= 1
+                report.formats[entry.kind].moved += 1
         report.rename({entry.source: renamed[entry.location] for entry in entries if entry.location in renamed})
 
 

@@ -58,6 +58,7 @@ def watch(
     yield step()
     own, looked = library.folder.absolute(), -math.inf
     while True:
+        watched = _inodes(paths)
         try:
             for found in changes(
                 *paths, watch_filter=lambda _, path: not Path(path).absolute().is_relative_to(own), debounce=GATHER,
@@ -67,12 +68,22 @@ def watch(
                 if found or time.monotonic() - looked > LOOK_AGAIN:
                     yield step()
                     looked = time.monotonic()
+                if _inodes(paths) != watched:
+                    # Another folder has the place of one, and the system tells only of the one that was there.
+                    looked = -math.inf
+                    break
+            else:
+                return
         except FileNotFoundError:
             # A drive that is not mounted yet, or no longer.
             time.sleep(TICK / 1000)
-            if stop is None or not stop.is_set():
-                continue
-        return
+        if stop is not None and stop.is_set():
+            return
+
+
+def _inodes(paths: Sequence[Path]) -> list[int | None]:
+    """What stands at each path: None for nothing."""
+    return [path.stat().st_ino if path.exists() else None for path in paths]
 
 
 def _suspicious(library: Library, paths: Sequence[Path], include: Sequence[str], exclude: Sequence[str]) -> bool:

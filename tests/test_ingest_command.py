@@ -357,6 +357,22 @@ def test_watching_waits_for_a_folder_that_goes_and_comes_back(fresh: Pincite) ->
         until(lambda: names(fresh) == ["docs/a.md", "docs/b.md"], "it is followed again")
 
 
+def test_watching_follows_another_folder_in_the_place_of_one(fresh: Pincite) -> None:
+    docs = fresh.folder / "docs"
+    docs.mkdir()
+    (docs / "a.md").write_text("# One\n\nThis was first.", encoding="utf-8")
+    with watching(fresh, "docs"):
+        until(lambda: names(fresh) == ["docs/a.md"], "what is there is read")
+        shutil.rmtree(docs)
+        time.sleep(3)
+        docs.mkdir()
+        (docs / "b.md").write_text("# Two\n\nThis came after.", encoding="utf-8")
+        until(lambda: names(fresh) == ["docs/b.md"], "it is followed again")
+        time.sleep(2)
+        (docs / "c.md").write_text("# Three\n\nThis came later.", encoding="utf-8")
+        until(lambda: names(fresh) == ["docs/b.md", "docs/c.md"], "the new folder's changes are told")
+
+
 # What lies about
 
 

@@ -127,6 +127,16 @@ def test_what_was_read_before_and_is_damaged_now_is_dropped_with_a_word(shelf: S
     assert shelf.ingest().added == ["docs/letter.docx"]
 
 
+def test_what_has_moved_from_where_something_fails_now_is_not_lost(shelf: Shelf) -> None:
+    path = shelf.write("x.txt", "The sluice opens at noon.")
+    shelf.ingest()
+    path.rename(shelf.root / "y.txt")
+    path.write_bytes(b"")
+    report = shelf.ingest()
+    assert (report.moved, report.removed, len(report.failed)) == ({"docs/y.txt": "docs/x.txt"}, [], 1)
+    assert shelf.names == ["docs/y.txt"] and verify(shelf.library) == []
+
+
 def test_what_is_still_being_written_keeps_what_it_said_until_it_has_settled(shelf: Shelf) -> None:
     shelf.write("letter.docx", _letter())
     shelf.ingest()

@@ -72,7 +72,7 @@ def test_a_document_is_called_as_its_source_calls_it_now(tmp_path: Path) -> None
         wiki.pages = [note("1", "plan", "Of June."), note("2", "notes", "Of July."), note("3", "notes", "Of May.")]
         report = ingest_source(library, source, embedder)
         assert names() == {"plan": "Of June.", "notes": "Of July.", "notes (2)": "Of May."}
-        assert (report.unchanged, report.updated) == (3, [])
+        assert (report.unchanged, report.updated) == (0, []), "moved is not unchanged"
         assert report.moved == {"plan": "notes", "notes": "notes (2)", "notes (2)": "plan"}
         wiki.pages = [note("2", "notes", "Of August."), note("3", "notes", "Of May.")]
         report = ingest_source(library, source, embedder, prune=True)
@@ -144,7 +144,24 @@ def test_documents_of_one_identity_stay_who_they_are_whichever_comes_first(tmp_p
         report = loaded(three, one, two)
         assert (report.unchanged, report.added, report.updated, report.removed) == (3, [], [], [])
         report = loaded(two, three)
-        assert (report.unchanged, report.added, report.updated, len(report.removed)) == (2, [], [], 1)
+        assert (report.unchanged + len(report.moved), report.added, report.updated, len(report.removed)) == (
+            2,
+            [],
+            [],
+            1,
+        )
         assert says() == [three, two]
         report = loaded("Number four.", three, two)
         assert (report.unchanged, len(report.added)) == (2, 1) and says() == ["Number four.", three, two]
+        for texts in (
+            [two, "Number four.", two],
+            [two, two, three],
+            [three],
+            [three],
+            [two, three, three],
+            [one, two, one],
+        ):
+            loaded(*texts)
+            assert says() == sorted(texts)
+            again = loaded(*texts)
+            assert (again.unchanged, again.added, again.updated, again.removed) == (len(texts), [], [], [])
