@@ -7,6 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from indexer.errors import ReadError
 from indexer.library import open_library
 from indexer.readers.llama.connectors import Fetched, Source, open_source
@@ -165,3 +169,23 @@ def test_documents_of_one_identity_stay_who_they_are_whichever_comes_first(tmp_p
             assert says() == sorted(texts)
             again = loaded(*texts)
             assert (again.unchanged, again.added, again.updated, again.removed) == (len(texts), [], [], [])
+
+
+TEXTS = st.lists(st.tuples(st.sampled_from(["x", "y"]), st.sampled_from(["One.", "Two.", "Three."])), max_size=4)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(TEXTS, min_size=1, max_size=5))
+def test_whatever_a_source_has_is_what_is_there_and_a_second_run_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, history: list[list[tuple[str, str]]]
+) -> None:
+    with open_library(tmp_path_factory.mktemp("any") / "library", create=True) as library:
+        for loaded in history:
+            documents = [{"text": text, "metadata": {"url": f"https://{url}"}} for url, text in loaded]
+            source = open_source("tests.llama_readers:Given", [f"documents={json.dumps(documents)}"], "given")
+            ingest_source(library, source, HashEmbedder(), prune=True)
+            there = [library.whole_text(entry.id) for entry in library.entries()]
+            assert sorted(there) == sorted(text for _, text in loaded)
+            again = ingest_source(library, source, HashEmbedder(), prune=True)
+            assert (again.added, again.updated, again.removed, again.moved) == ([], [], [], {})
+            assert again.unchanged == len(loaded)
