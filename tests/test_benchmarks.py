@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 import indexer
-from tests.benchmarks import beside, cold, environments, picture
+from tests.benchmarks import beside, cold, environments, picture, published
 from tests.benchmarks.peers import packs
 
 COVERED = {"Pincite": {256: 0.5, 1024: 0.875}, "Peers & Co": {256: 0.125, 1024: 0.871}}
@@ -137,3 +137,15 @@ def test_a_process_is_timed_and_its_memory_is_its_own() -> None:
     assert 64 < ended.megabytes < 120
     with pytest.raises(RuntimeError, match="ended with 3"):
         cold.once([sys.executable, "-I", "-S", "-c", "raise SystemExit(3)"], {})
+
+
+def test_what_is_shown_is_made_from_the_figures_that_are_kept() -> None:
+    figures = published.read()
+    assert figures is not None
+    company = figures.runs[0]
+    assert company.name == published.COMPANY
+    readme = published.README.read_text(encoding="utf-8")
+    again = "is not what `python -m tests.benchmarks publish --kept` makes"
+    assert published.renewed(readme, figures) == readme, f"README.md {again}"
+    for name, made in {"covered.md": published.page(company), "covered.svg": published.drawn(company)}.items():
+        assert (published.RESULTS / name).read_text(encoding="utf-8") == made, f"{name} {again}"
