@@ -100,8 +100,10 @@ def _as_before(one: Fetched, known: Mapping[str, Entry], names: Container[str]) 
 
     Which of them is first may be another one than before: those whose text has not changed keep their locations.
     """
-    bare, shared, _ = one.location.rpartition(" sha256:")
-    location, hashed = one.location, f"{one.location} sha256:{one.sha256[:32]}"
+    from indexer.readers.llama.connectors import TEXT_MARK, told_by_text
+
+    bare, shared, _ = one.location.rpartition(TEXT_MARK)
+    location, hashed = one.location, told_by_text(one.location, one.sha256)
     if shared:
         before = known.get(bare) if location not in known and bare not in names else None
         location = bare if before and before.sha256 == one.sha256 else location

@@ -28,8 +28,8 @@ class Explanation:
     """A hit explained. `lexical` (by BM25) and `dense` (by cosine) are None where that method did not find it.
 
     `language` is what the document's language adds, where the library has several, `name` what it adds that the question names
-    the document, and `version` what is taken off for a `newer` one that says nearly the same. `words` are those of the question, as they stand there, that its paragraph has in some form; `fused` is
-    the sum of all that is added. `reader` is the logit of the re-ranker that read it, else None.
+    the document, and `version` what is taken off for a `newer` one that says nearly the same. `words` are those of the question,
+    as they stand there, that its paragraph has in some form; `fused` is the sum of all that is added. `reader` is the logit of the re-ranker that read it, else None.
     """
 
     words: tuple[str, ...]

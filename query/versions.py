@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ class Version:
         return (self.date, self.number, self.state) > (other.date, other.number, other.state)
 
 
+@lru_cache(maxsize=4096)
 def version_of(name: str) -> Version:
     """The version that the name of a file states."""
     told = words(re.sub(r"\.[a-z]\w{0,4}$", "", name.rpartition("/")[2], flags=re.IGNORECASE))
@@ -80,7 +82,7 @@ def behind_their_newer(hits: Sequence[Hit]) -> tuple[Hit, ...]:
 
     An older version that the question names, and the newer one not as much, stays where it is.
     """
-    versions = {hit.document: version_of(hit.document) for hit in hits}
+    versions = {name: version_of(name) for name in {hit.document for hit in hits}}
     families: dict[tuple[str, ...], list[Hit]] = {}
     for hit in hits:
         families.setdefault(versions[hit.document].family, []).append(hit)

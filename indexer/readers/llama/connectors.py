@@ -29,6 +29,8 @@ _LOG = logging.getLogger(__name__)
 _TARGET = re.compile(r"((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)[:.]([A-Za-z_]\w*)", re.ASCII)
 _PACKAGE = re.compile(r"llama_index\.readers\.(\w+)")
 _FILE_ARGUMENTS = ("file", "input_file", "file_path", "filepath", "path")
+# Between a key and the hash of the text that tells its documents apart.
+TEXT_MARK = " sha256:"
 _NAME = re.compile(r"[\w.-]{1,60}")
 # A random id: what LlamaIndex gives a document when its reader gives none, and what some readers give themselves.
 _MADE_ANEW = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -92,7 +94,7 @@ class Source:
             shared = bool(stated) and f"{self.prefix}{stated}" in taken
             self._warn(told, identity, shared=shared)
             # Numbered among those of one identity, it would be another one as soon as one of them is gone.
-            key = stated if stated and not shared else f"{stated} sha256:{sha256[:32]}".lstrip()
+            key = stated if stated and not shared else told_by_text(stated, sha256)
             location = self._free(key, taken)
             name = shown_name(parts[0], f"{self.name.rpartition(':')[2]}/{location.removeprefix(self.prefix)}")
             document, problem = self._read(parts, identity)
@@ -185,6 +187,11 @@ class Source:
                 hint = "Check its token, and what the token may read."
             kind = type(error).__name__
             raise PinciteError(f"{self.name} failed: {kind}{': ' if said else ''}{said}.", hint) from error
+
+
+def told_by_text(key: str, sha256: str) -> str:
+    """A key that tells a document from others of the same key, or of none, by its text."""
+    return f"{key}{TEXT_MARK}{sha256[:32]}".lstrip()
 
 
 class _Talk(io.TextIOBase):
