@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -61,6 +62,13 @@ class Embedder(Protocol):
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Vectors of passages: float32 [n, dimension], unit length. Texts over the window are cut: don't."""
+        ...
+
+    def embed_in_batches(self, texts: Sequence[str]) -> Generator[tuple[Sequence[int], Vectors]]:
+        """As `embed_passages`, a batch at a time as it is done: which texts, by their places, and their vectors.
+
+        It may be closed before its end, and then goes on for no longer than a batch takes.
+        """
         ...
 
     def embed_question(self, text: str) -> Vectors:
@@ -124,20 +132,30 @@ class CompiledEmbedder:
         """Vectors of passages: float32 [n, dimension], unit length, in the order given."""
         import numpy as np
 
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        for rows, found in self.embed_in_batches(texts):
+            vectors[rows] = found
+        return vectors
+
+    def embed_in_batches(self, texts: Sequence[str]) -> Generator[tuple[Sequence[int], Vectors]]:
+        """As `embed_passages`, a batch at a time: those of one length together, each text once."""
         self._embedded += len(texts)
         if self._embedded > PATIENCE and self._accelerated is not None:
             try:
-                return self._accelerated.vectors(texts)
+                found = self._accelerated.vectors(texts)
             except RuntimeError as error:
                 from indexer.models.accelerator import give_up
 
                 give_up(error)
                 self._accelerated = None
+            else:
+                yield range(len(texts)), found
+                return
         ids = self.token_ids([self._meta.passage_prompt + text for text in texts])
-        vectors = np.zeros((len(ids), self.dimension), np.float32)
         for form, rows in self._forms(ids):
-            vectors[rows] = form.vectors([ids[row] for row in rows], self.dimension)
-        return vectors
+            with closing(form.each([ids[row] for row in rows])) as batches:
+                for places, found in batches:
+                    yield [rows[place] for place in places], found
 
     def _forms(self, ids: list[list[int]]) -> list[tuple[BatchRunner, list[int]]]:
         """Which form of the model takes which texts."""

@@ -26,7 +26,7 @@ def slow_down(phase: str, there: Path) -> None:
     if phase == "reading":
         WorkerProcess.read = slowed(WorkerProcess.read)
     elif phase == "embedding":
-        CompiledEmbedder.embed_passages = slowed(CompiledEmbedder.embed_passages)
+        CompiledEmbedder.embed_in_batches = slowed(CompiledEmbedder.embed_in_batches)
     else:
         add = lexical._add
 

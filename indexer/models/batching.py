@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +29,7 @@ class Requests:
         at_once = int(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._free = deque(model.create_infer_request() for _ in range(max(at_once, 1)))
 
-    def run(self, batches: Iterable[Sequence[npt.NDArray[Any]]]) -> Iterator[list[npt.NDArray[Any]]]:
+    def run(self, batches: Iterable[Sequence[npt.NDArray[Any]]]) -> Generator[list[npt.NDArray[Any]]]:
         """The outputs of batches, each given as the model's inputs, in their order; some run at once."""
         running: deque[Any] = deque()
         try:
@@ -63,9 +64,16 @@ class BatchRunner:
     def vectors(self, ids: Sequence[Sequence[int]], dimension: int) -> npt.NDArray[np.float32]:
         """Unit vectors of texts given as token ids: float32 [n, dimension], in the order given."""
         vectors = np.zeros((len(ids), dimension), np.float32)
+        for rows, found in self.each(ids):
+            vectors[rows] = found
+        return vectors
+
+    def each(self, ids: Sequence[Sequence[int]]) -> Generator[tuple[list[int], npt.NDArray[np.float32]]]:
+        """As `vectors`, a batch at a time as it is done: which texts, and theirs. Closing it ends after what runs by then."""
         order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
         parts = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
         batches = (padded([ids[row] for row in rows]) for rows in parts)
-        for rows, (found, *_) in zip(parts, self._requests.run(batches), strict=True):
-            vectors[rows] = found
-        return vectors
+        # Closed here, not when it is collected: a request that runs can't be started again.
+        with closing(self._requests.run(batches)) as running:
+            for rows, (found, *_) in zip(parts, running, strict=True):
+                yield rows, np.asarray(found, np.float32)

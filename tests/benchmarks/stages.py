@@ -61,8 +61,8 @@ class Timed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    def embed_passages(self, texts: Sequence[str]) -> Any:
-        return self._clock.around("embedding", self._inner.embed_passages)(texts)
+    def embed_in_batches(self, texts: Sequence[str]) -> Any:
+        return self._clock.between("embedding", self._inner.embed_in_batches)(texts)
 
 
 def measured(scratch: Path, docs: Path | None) -> list[Figure]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
+
+from indexer.models.batching import BATCH
 
 
 @cache
@@ -48,6 +50,11 @@ class HashEmbedder:
 
     def embed_passages(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         return np.array([self.embed_question(text) for text in texts], np.float32).reshape(len(texts), self.dimension)
+
+    def embed_in_batches(self, texts: Sequence[str]) -> Generator[tuple[Sequence[int], npt.NDArray[np.float32]]]:
+        for start in range(0, len(texts), BATCH):
+            places = range(start, min(start + BATCH, len(texts)))
+            yield places, self.embed_passages([texts[place] for place in places])
 
     def embed_question(self, text: str) -> npt.NDArray[np.float32]:
         # Cut where the window ends, as a model would; the two special tokens take their part of it.

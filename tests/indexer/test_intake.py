@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from conformance.hash_embedder import HashEmbedder
 
 from indexer.discover import plan
 from indexer.entries import FileState
-from indexer.intake import FIRST_LOT, LOT, SLICE, Intake
+from indexer.intake import FIRST_LOT, LOT, LOT_SECONDS, Intake
 from indexer.library import Library, open_library
 from indexer.records import Block, Document
 from indexer.report import Report
@@ -52,16 +52,16 @@ def test_embedding_begins_before_a_whole_lot_has_been_read(tmp_path: Path) -> No
 
 
 class Held(HashEmbedder):
-    """Embeds its first slice, and waits in the second one until it is let go."""
+    """Embeds a batch, and waits in the second one until it is let go."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.slices: list[list[str]] = []
+        self.batches: list[list[str]] = []
         self.second, self.let_go = threading.Event(), threading.Event()
 
     def embed_passages(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        self.slices.append([*texts])
-        if len(self.slices) == 2:
+        self.batches.append([*texts])
+        if len(self.batches) == 2:
             self.second.set()
             assert self.let_go.wait(30)
         return super().embed_passages(texts)
@@ -75,24 +75,53 @@ def notes(number: int) -> Iterator[tuple[FileState, Document]]:
         yield state, Document(text, (Block(0, len(text), "paragraph"),), "text/plain")
 
 
-def test_what_was_embedded_when_it_was_interrupted_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexer.intake.FIRST_LOT", 3 * SLICE)
+def test_what_was_embedded_when_it_was_interrupted_is_stored(tmp_path: Path) -> None:
     embedder = Held()
     with open_library(tmp_path / "library", create=True) as library, library.writing():
         library.bind(embedder)
         report = Report()
-        with pytest.raises(KeyboardInterrupt), Intake(library, embedder, report, total=3 * SLICE) as intake:
-            for state, document in notes(3 * SLICE):
+        with pytest.raises(KeyboardInterrupt), Intake(library, embedder, report, total=FIRST_LOT) as intake:
+            for state, document in notes(FIRST_LOT):
                 intake.add(state, document, updates=False)
             assert embedder.second.wait(30) and report.added == []
-            # What is under way when Ctrl-C comes is waited for, and no more is begun.
+            # The batch that is under way when Ctrl-C comes is waited for, and no more is begun.
             threading.Timer(0.5, embedder.let_go.set).start()
             raise KeyboardInterrupt
-        done = sum(map(len, embedder.slices))
-        assert len(embedder.slices) == 2 and 0 < done < 3 * SLICE
+        done = sum(map(len, embedder.batches))
+        assert len(embedder.batches) == 2 and 0 < done < FIRST_LOT
         assert report.added == [f"{one}.txt" for one in range(done)]
         assert sorted(entry.source for entry in library.entries()) == sorted(report.added)
         assert (report.embedded, report.chunks, library.count("chunks"), library.check()) == (done, done, done, [])
+
+
+class Slow(HashEmbedder):
+    """Embeds ten texts a second by its own clock, and notes how many it is given at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = 0.0
+        self.lots: list[int] = []
+
+    def embed_in_batches(self, texts: Sequence[str]) -> Generator[tuple[Sequence[int], npt.NDArray[np.float32]]]:
+        self.lots.append(len(texts))
+        self.clock += len(texts) / 10
+        yield from super().embed_in_batches(texts)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_slow_machine_is_given_less_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, quick: bool) -> None:
+    embedder = Slow()
+    if not quick:
+        monkeypatch.setattr("indexer.intake.time.perf_counter", lambda: embedder.clock)
+    with open_library(tmp_path / "library", create=True) as library, library.writing():
+        library.bind(embedder)
+        with Intake(library, embedder, Report(), total=20 * FIRST_LOT) as intake:
+            for state, document in notes(20 * FIRST_LOT):
+                intake.add(state, document, updates=False)
+            intake.finish()
+    assert sum(embedder.lots) == 20 * FIRST_LOT and embedder.lots[0] == FIRST_LOT
+    assert LOT_SECONDS * 10 < FIRST_LOT  # it is never given less than it begins with
+    assert (max(embedder.lots) > 4 * FIRST_LOT) if quick else (max(embedder.lots[3:]) == FIRST_LOT)
 
 
 @pytest.mark.parametrize("after", [False, True])
