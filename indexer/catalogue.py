@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+# A chunk that may become a hit: its id, its paragraph's and its document's. A search weighs hundreds of them.
+Candidate = tuple[int, int, int]
 # Vectors that are held in memory at a time.
 PART = 4096
+# Characters of texts that are kept: a pack reads those of its hits three times over.
+KEPT_CHARACTERS = 8_000_000
 # The name of a document: that of the first of its files.
 _SOURCE = "(SELECT min(source) FROM files WHERE document_id = documents.id)"
 
@@ -32,6 +36,8 @@ class Catalogue:
     def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
         self.folder = folder
         self._connection = connection
+        self._texts: dict[int, str] = {}
+        self._kept_characters = 0
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -161,9 +167,17 @@ class Catalogue:
         return [row[0] for row in rows]
 
     def whole_text(self, document_id: int) -> str:
-        """A document's canonical text; empty when it is gone."""
+        """A document's canonical text; empty when it is gone. That of the last ones is kept: a text never changes under an id."""
+        if (text := self._texts.get(document_id)) is not None:
+            return text
         rows = self._rows("SELECT text FROM documents WHERE id = ?", (document_id,))
-        return str(rows[0][0]) if rows else ""
+        text = str(rows[0][0]) if rows else ""
+        if 0 < len(text) <= KEPT_CHARACTERS // 4:
+            self._texts[document_id] = text
+            self._kept_characters += len(text)
+            while self._kept_characters > KEPT_CHARACTERS:
+                self._kept_characters -= len(self._texts.pop(next(iter(self._texts))))
+        return text
 
     def found(self, ids: Iterable[int]) -> dict[int, Found]:
         """The chunks of these ids, with what a hit shows of them. Those that are gone are left out."""
@@ -186,14 +200,13 @@ class Catalogue:
         found = self._paragraphs("SELECT value FROM json_each(?)", (json.dumps(list(ids)),))
         return {paragraph.id: paragraph for paragraph in found}
 
-    def documents_of_chunks(self, ids: Iterable[int]) -> dict[int, tuple[int, str]]:
-        """For each of these chunks its document and that one's language; those that are gone are left out."""
-        rows = self._rows(
-            """SELECT chunks.id, document_id, language FROM chunks JOIN documents ON documents.id = document_id
-               WHERE chunks.id IN (SELECT value FROM json_each(?))""",
-            (json.dumps(list(ids)),),
+    def candidates(self, chunks: Iterable[int], paragraphs: Iterable[int]) -> list[Candidate]:
+        """These chunks, and all those of these paragraphs, each once; those that are gone are left out."""
+        return self._rows(
+            """SELECT id, paragraph, document_id FROM chunks
+               WHERE id IN (SELECT value FROM json_each(?)) OR paragraph IN (SELECT value FROM json_each(?))""",
+            (json.dumps(list(chunks)), json.dumps(list(paragraphs))),
         )
-        return {chunk_id: (document_id, language) for chunk_id, document_id, language in rows}
 
     def chunks_of_paragraphs(self, ids: Iterable[int]) -> dict[int, list[int]]:
         """For each of these paragraphs the ids of its chunks, in order; those that are gone are left out."""

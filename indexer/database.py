@@ -10,6 +10,9 @@ from pathlib import Path
 from indexer.errors import LibraryError
 from indexer.schema import APPLICATION_ID, MIGRATIONS
 
+# Of the file's pages that are kept in memory, at most: a search fetches hundreds of chunks from all over it.
+CACHE_KILOBYTES = 32_000
+
 
 def connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     """A connection in autocommit mode, and whether it may write. Raises LibraryError."""
@@ -25,6 +28,7 @@ def connect(path: Path) -> tuple[sqlite3.Connection, bool]:
         connection.execute("PRAGMA foreign_keys = ON")
         # With a write-ahead log a commit survives the death of the process; of the machine, all but perhaps the last ones.
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KILOBYTES}")
     except sqlite3.Error as error:
         raise told(path, error) from error
     return connection, writable

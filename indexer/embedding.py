@@ -181,7 +181,7 @@ class CompiledEmbedder:
     def _for_questions(self) -> Any:
         from indexer.models import compiled
 
-        return compiled.runtime(self._place, hint="LATENCY")
+        return compiled.runtime(self._place, hint="LATENCY").create_infer_request()
 
     @cached_property
     def _batches(self) -> BatchRunner:

@@ -97,9 +97,9 @@ class QueryEngine:
         return explained(hits.question, hits.hits, self.searcher)
 
     def _reranked(
-        self, question: str, k: int, chosen: Filter | None, first: int = READ
+        self, question: str, k: int, chosen: Filter | None, first: int = READ, *, in_parts: bool = True
     ) -> tuple[Hits, Mapping[int, Reading] | None]:
-        found = self.searcher.search(question, k, chosen)
+        found = self.searcher.search(question, k, chosen, in_parts=in_parts)
         if self.reader is None:
             return found, None
         started = time.perf_counter()
@@ -126,7 +126,8 @@ class QueryEngine:
         parts = [*parts_of(question), question]
         offers = []
         for part in parts:
-            found, readings = self._reranked(part, k, chosen, READ if len(parts) == 1 else READ // 2)
+            alone = len(parts) == 1
+            found, readings = self._reranked(part, k, chosen, READ if alone else READ // 2, in_parts=alone)
             offers.append(replace(found, hits=weighed(part, found.hits, self.searcher, readings)))
         return offers[0] if len(offers) == 1 else _together(question, offers)
 

@@ -36,7 +36,7 @@ WINDOW = 192
 LONGEST_QUESTION = 2000
 # Pairs that are read together: sorted by length, so that little of a batch is padding, and few enough for all processors to have
 # some of 24.
-BATCH = 6
+BATCH = 4
 # The compiled form may differ from the weights' own arithmetic by rounding to 16 bits (logits of -8 … 8), not by more.
 FARTHEST = 0.25
 

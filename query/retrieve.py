@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from indexer.embedding import embedder_of
 from indexer.errors import PinciteError
 from indexer.languages import likely
 from indexer.naming import title_from_name
-from indexer.records import Hit, Hits
+from indexer.records import Chunk, Hit, Hits
 from query.mentions import Names
 from query.questions import parts_of
 from query.versions import behind_their_newer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from indexer.catalogue import Candidate
     from indexer.embedding import Embedder
     from indexer.library import Library
     from query.filters import Filter
@@ -53,44 +55,73 @@ class _Within:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What of a question decides how methods add up.
+class _Ranking:
+    """What a method finds, (id, score), best first: by id, the rank from 1 and the score as a part of the best, 0 … 1."""
 
-    `spoken` says how likely it is in each of the library's languages, nothing where there is one; `named` how much of it, 0 … 1,
-    are codes and numbers.
+    found: Sequence[tuple[int, float]]
+    ranks: Mapping[int, int]
+    shares: Mapping[int, float]
+
+    @classmethod
+    def of(cls, method: str, found: Sequence[tuple[int, float]]) -> _Ranking:
+        ids = [i for i, _ in found]
+        return cls(found, dict(zip(ids, count(1))), dict(zip(ids, _shares(method, found), strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fusion:
+    """What a question, or a part of one, finds, and how the methods add up.
+
+    `lexical` ranks paragraphs, and goes for each of their chunks; `dense` ranks chunks. `languages` are those of the candidates'
+    documents; `spoken` says how likely the question is in each, nothing where the library has one; `named` how much of it, 0 … 1, are
+    codes and numbers; `weight` what all of it goes for.
     """
 
+    lexical: _Ranking
+    dense: _Ranking
+    candidates: Sequence[Candidate]
+    languages: Mapping[int, str]
+    mentions: Mapping[int, Mention]
     spoken: Mapping[str, float]
     named: float
+    weight: float
 
-    def adds(self, shares: Mapping[str, float], language: str, mention: Mention | None) -> dict[str, float]:
-        """What each method adds to the fused score of a chunk in that language, and what the language and the name do.
+    def scores(self) -> dict[int, float]:
+        """The fused score of each chunk. Hundreds are weighed for ten that are shown: no more is made of them than a number."""
+        weights = {language: self._weights(language) for language in set(self.languages.values())}
+        lexical, dense, named = self.lexical.shares, self.dense.shares, self.mentions
+        scores = {}
+        for chunk_id, paragraph, document_id in self.candidates:
+            by_words, by_meaning, score = weights[self.languages[document_id]]
+            score += by_words * lexical.get(paragraph, 0.0) + by_meaning * dense.get(chunk_id, 0.0)
+            if document_id in named:
+                score += NAME_WEIGHT * named[document_id].share
+            scores[chunk_id] = self.weight * score
+        return scores
+
+    def told(self, chunk: Chunk) -> tuple[dict[str, int], dict[str, float], dict[str, float]]:
+        """How the score of one of them comes about: `ranks`, `scores` and `adds` of its `Hit`."""
+        by_words, by_meaning, spoken = self._weights(self.languages[chunk.document_id])
+        methods = (("lexical", by_words, self.lexical, chunk.paragraph), ("dense", by_meaning, self.dense, chunk.id))
+        there = [(method, goes, ranking, i) for method, goes, ranking, i in methods if i in ranking.ranks]
+        ranks = {method: ranking.ranks[i] for method, _, ranking, i in there}
+        scores = {method: ranking.found[ranking.ranks[i] - 1][1] for method, _, ranking, i in there}
+        adds = {method: self.weight * goes * ranking.shares[i] for method, goes, ranking, i in there}
+        if self.spoken:
+            adds["language"] = self.weight * spoken
+        if mention := self.mentions.get(chunk.document_id):
+            adds["name"] = self.weight * NAME_WEIGHT * mention.share
+        return ranks, scores, adds
+
+    def _weights(self, language: str) -> tuple[float, float, float]:
+        """What each method goes for in a document of that language, and what the language adds.
 
         A document of which the language can't be told, a table of numbers, is in all of them.
         """
         lexical = LEXICAL_WEIGHT.get(language, LEXICAL_WEIGHT_ELSEWHERE)
         # A code or number means nothing to an embedder: as much of the question as these are goes to the words.
         lexical += (1 - lexical) * self.named
-        weights = {"lexical": lexical, "dense": 1 - lexical}
-        adds = {method: weights[method] * share for method, share in shares.items()}
-        if self.spoken:
-            adds["language"] = LANGUAGE_WEIGHT * self.spoken.get(language, 1.0)
-        if mention:
-            adds["name"] = NAME_WEIGHT * mention.share
-        return adds
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What retrieval made of a chunk: its fused score, and how it comes about (`Hit`)."""
-
-    score: float
-    ranks: Mapping[str, int]
-    scores: Mapping[str, float]
-    adds: Mapping[str, float]
-
-    def scaled(self, weight: float) -> _Found:
-        return replace(self, score=weight * self.score, adds={name: weight * part for name, part in self.adds.items()})
+        return lexical, 1 - lexical, LANGUAGE_WEIGHT * self.spoken.get(language, 1.0) if self.spoken else 0.0
 
 
 class Searcher:
@@ -106,10 +137,11 @@ class Searcher:
         self.dense = DenseIndex(library)
         self.names = Names(library, self.lexical)
         self._languages = frozenset(library.languages())
+        self._spoken: dict[int, str] = {}
         self._known: dict[Filter, _Within] = {}
 
-    def search(self, question: str, k: int = 10, filter: Filter | None = None) -> Hits:
-        """The k best chunks for a question, best first, of the documents that fit the filter.
+    def search(self, question: str, k: int = 10, filter: Filter | None = None, *, in_parts: bool = True) -> Hits:
+        """The k best chunks for a question, best first, of the documents that fit the filter; each part of it is looked for, too.
 
         Raises PinciteError for an empty question, or when no document fits.
         """
@@ -121,21 +153,17 @@ class Searcher:
         depth = max(DEPTH, k)
         started = time.perf_counter()
         within = self._within(filter) if filter else _Within({}, None, None)
-        found = self._found(question, depth, within, took)
-        for part in parts_of(question):
-            for chunk_id, one in self._found(part, depth, within, took).items():
-                scaled = one.scaled(PART_WEIGHT)
-                if chunk_id not in found or scaled.score > found[chunk_id].score:
-                    found[chunk_id] = scaled
-        hits = self._hits(found, k, within.names)
+        parts = [(question, 1.0), *((part, PART_WEIGHT) for part in (parts_of(question) if in_parts else ()))]
+        fusions = [self._fusion(part, depth, within, took, weight) for part, weight in parts]
+        hits = self._hits(fusions, k, within.names)
         took["total"] = time.perf_counter() - started
         return Hits(question, hits, {name: round(1000 * seconds, 3) for name, seconds in took.items()})
 
-    def _found(self, question: str, depth: int, within: _Within, took: dict[str, float]) -> dict[int, _Found]:
-        """The chunks that a question, or a part of one, finds; the seconds of each stage are added to `took`."""
+    def _fusion(self, question: str, depth: int, within: _Within, took: dict[str, float], weight: float) -> _Fusion:
+        """What a question, or a part of one, finds; the seconds of each stage are added to `took`."""
         started = time.perf_counter()
         lexical = self.lexical.search(question, depth, within.paragraphs)
-        asked = _Asked(likely(question, self._languages), self.lexical.named(question))
+        spoken, named = likely(question, self._languages), self.lexical.named(question)
         at_words = time.perf_counter()
         vector = self.embedder.embed_question(question)
         embedded = time.perf_counter()
@@ -143,7 +171,16 @@ class Searcher:
         took["lexical"] += at_words - started
         took["embed"] += embedded - at_words
         took["dense"] += time.perf_counter() - embedded
-        return self._fused(question, {"lexical": lexical, "dense": dense}, asked)
+        candidates = self.library.candidates((i for i, _ in dense), (i for i, _ in lexical))
+        documents = {document_id for _, _, document_id in candidates}
+        if unknown := documents - self._spoken.keys():
+            self._spoken.update(self.library.languages_of(unknown))
+        languages = {i: self._spoken[i] for i in documents if i in self._spoken}
+        return _Fusion(
+            _Ranking.of("lexical", lexical), _Ranking.of("dense", dense),
+            [one for one in candidates if one[2] in languages], languages,
+            self.names.mentions(question, documents), spoken, named, weight,
+        )  # fmt: skip
 
     def _within(self, chosen: Filter) -> _Within:
         """What fits a filter; of the last ones it is known."""
@@ -158,41 +195,25 @@ class Searcher:
             self._known[chosen] = _Within(names, frozenset(paragraph for _, paragraph in pairs), ids)
         return self._known[chosen]
 
-    def _fused(
-        self, question: str, rankings: Mapping[str, list[tuple[int, float]]], asked: _Asked
-    ) -> dict[int, _Found]:
-        ranks: dict[int, dict[str, int]] = {}
-        scores: dict[int, dict[str, float]] = {}
-        shares: dict[int, dict[str, float]] = {}
-        # What was found by paragraph goes for each of its chunks.
-        chunks = self.library.chunks_of_paragraphs(i for i, _ in rankings["lexical"])
-        for method, ranking in rankings.items():
-            for rank, ((found_id, score), share) in enumerate(zip(ranking, _shares(method, ranking), strict=True), 1):
-                for chunk_id in chunks.get(found_id, ()) if method == "lexical" else (found_id,):
-                    ranks.setdefault(chunk_id, {})[method] = rank
-                    scores.setdefault(chunk_id, {})[method] = score
-                    shares.setdefault(chunk_id, {})[method] = share
-        places = self.library.documents_of_chunks(ranks)
-        mentions = self.names.mentions(question, {document_id for document_id, _ in places.values()})
-        adds = {i: asked.adds(shares[i], language, mentions.get(of)) for i, (of, language) in places.items()}
-        return {i: _Found(sum(parts.values()), ranks[i], scores[i], parts) for i, parts in adds.items()}
-
-    def _hits(self, fused: Mapping[int, _Found], k: int, names: Mapping[int, str]) -> tuple[Hit, ...]:
-        best = sorted(fused, key=lambda i: (-fused[i].score, i))[:k]
+    def _hits(self, fusions: Sequence[_Fusion], k: int, names: Mapping[int, str]) -> tuple[Hit, ...]:
+        """The k chunks that are best by any of the fusions."""
+        scored = [fusion.scores() for fusion in fusions]
+        score = scored[0]
+        for other in scored[1:]:
+            score = {i: max(score.get(i, 0.0), other.get(i, 0.0)) for i in score | other}
+        best = sorted(score, key=lambda i: (-score[i], i))[:k]
         found = self.library.found(best)  # the texts of the best only: candidates are many, and documents long
         hits = []
-        for i, one in ((i, fused[i]) for i in best if i in found):
+        for i in (i for i in best if i in found):
             chunk, source, title, text = found[i].chunk, found[i].source, found[i].title, found[i].text
             name = names.get(chunk.document_id, source)
-            hits.append(
-                Hit(
-                    chunk, name, title or title_from_name(source), text, one.score, one.ranks, one.scores, adds=one.adds
-                )
-            )
+            by = next(fusion for fusion, scores in zip(fusions, scored, strict=True) if scores.get(i) == score[i])
+            ranks, scores, adds = by.told(chunk)
+            hits.append(Hit(chunk, name, title or title_from_name(source), text, score[i], ranks, scores, adds=adds))
         return behind_their_newer(hits)
 
 
-def _shares(method: str, ranking: list[tuple[int, float]]) -> list[float]:
+def _shares(method: str, ranking: Sequence[tuple[int, float]]) -> list[float]:
     """A ranking's scores as parts of the best, 0 … 1, so that two methods can be added up.
 
     The convex combination of Bruch, Gai & Ingber 2023, "An Analysis of Fusion Functions for Hybrid Retrieval", which keeps how
