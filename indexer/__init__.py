@@ -25,14 +25,14 @@ _HOMES = {"Library": "library", "Report": "report", "PinciteError": "errors", "v
 
 
 def open(library: str | Path | None = None, *, create: bool = True) -> Library:
-    """Open a library by name or folder, the default one when None; made when it is not there, unless `create` is false.
+    """Open a library by name or folder, the default one when it is None or empty; made when it is not there, unless `create` is false.
 
     Raises LibraryError when it can't be opened.
     """
     from indexer.config import library_path, load
     from indexer.library import open_library
 
-    return open_library(load().library if library is None else library_path(str(library)), create=create)
+    return open_library(library_path(str(library)) if library else load().library, create=create)
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from indexer import database, wire
@@ -37,7 +38,7 @@ class Catalogue:
         self.folder = folder
         self._connection = connection
         self._texts: dict[int, str] = {}
-        self._kept_characters = 0
+        self._keeping = Lock()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -167,16 +168,19 @@ class Catalogue:
         return [row[0] for row in rows]
 
     def whole_text(self, document_id: int) -> str:
-        """A document's canonical text; empty when it is gone. That of the last ones is kept: a text never changes under an id."""
+        """A document's canonical text; empty when it is gone, and was not read a moment ago.
+
+        That of the last ones is kept: a text never changes under an id, and what is gone is found by nobody.
+        """
         if (text := self._texts.get(document_id)) is not None:
             return text
         rows = self._rows("SELECT text FROM documents WHERE id = ?", (document_id,))
         text = str(rows[0][0]) if rows else ""
         if 0 < len(text) <= KEPT_CHARACTERS // 4:
-            self._texts[document_id] = text
-            self._kept_characters += len(text)
-            while self._kept_characters > KEPT_CHARACTERS:
-                self._kept_characters -= len(self._texts.pop(next(iter(self._texts))))
+            with self._keeping:
+                self._texts[document_id] = text
+                while sum(map(len, self._texts.values())) > KEPT_CHARACTERS:
+                    del self._texts[next(iter(self._texts))]
         return text
 
     def found(self, ids: Iterable[int]) -> dict[int, Found]:

@@ -77,7 +77,10 @@ class Embedder(Protocol):
 
 
 class CompiledEmbedder:
-    """A sentence-transformers model in its compiled form (`compiled.py`). Not for use from several threads at once."""
+    """A sentence-transformers model in its compiled form (`compiled.py`).
+
+    One thread may count tokens while another embeds; two may not embed.
+    """
 
     def __init__(self, place: Path) -> None:
         from indexer.models import compiled
@@ -129,16 +132,22 @@ class CompiledEmbedder:
         return vectors
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of passages: float32 [n, dimension], unit length, in the order given."""
+        """Vectors of passages: float32 [n, dimension], unit length, in the order given, by whichever form is there.
+
+        Nothing is made or loaded for them: somebody waits for an answer.
+        """
         import numpy as np
 
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-        for rows, found in self.embed_in_batches(texts):
+        for rows, found in self._batches_of(texts):
             vectors[rows] = found
         return vectors
 
     def embed_in_batches(self, texts: Sequence[str]) -> Generator[tuple[Sequence[int], Vectors]]:
-        """As `embed_passages`, a batch at a time: those of one length together, each text once."""
+        """As `embed_passages`, a batch at a time: those of one length together, each text once.
+
+        After some hundreds it looks for a graphics processor, after some thousands the form in eight bits is made.
+        """
         self._embedded += len(texts)
         if self._embedded > PATIENCE and self._accelerated is not None:
             try:
@@ -151,6 +160,10 @@ class CompiledEmbedder:
             else:
                 yield range(len(texts)), found
                 return
+        with closing(self._batches_of(texts)) as batches:
+            yield from batches
+
+    def _batches_of(self, texts: Sequence[str]) -> Generator[tuple[Sequence[int], Vectors]]:
         ids = self.token_ids([self._meta.passage_prompt + text for text in texts])
         for form, rows in self._forms(ids):
             with closing(form.each([ids[row] for row in rows])) as batches:

@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 # What is said, beside why, of a file that was read before and can't be looked at now.
 KEPT = "What was read of it before is kept."
-# Texts that are embedded together, at most. Two handbooks go in 1.23 times as fast as in lots of 512 that are cut into slices of 128:
+# Documents are embedded together until they have so many texts, a long one by itself. Two handbooks go in 1.23 times as fast as in lots of 512 that are cut into slices of 128:
 # 3 % of what is computed is padding, not 8, and the processors wait for each other once a lot.
 LOT = 1024
 # Of the first lot, so that embedding begins while the first files are being read; each lot after it is twice as large.
 FIRST_LOT = 64
 # Characters of documents that wait for their vectors: a bound on memory.
 LOT_CHARACTERS = 20_000_000
-# What a lot takes to embed, at most, on a machine that is slow or busy: as much of it may be lost to Ctrl-C.
+# What a lot of several documents takes to embed, about, on a machine that is slow or busy: as much may be lost to Ctrl-C.
 LOT_SECONDS = 4.0
 
 

@@ -176,7 +176,8 @@ class LexicalIndex:
         weights: dict[str, float] = {}
         for words, wholes in self._asked(question):
             for term in dict.fromkeys(words + wholes):
-                matching = sum(part.doc_freq("body", term) for part in self._parts)
+                # What is deleted is still counted among those that have a term, and not in all.
+                matching = min(total, sum(part.doc_freq("body", term) for part in self._parts))
                 # Nobody need have written the words of a compound as one.
                 if matching or term in words:
                     weights[term] = log(1 + (total - matching + 0.5) / (matching + 0.5))

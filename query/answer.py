@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from indexer.config import NO_RERANKER, cache_folder
@@ -37,16 +38,18 @@ NOT_FOUND = "Not found in your documents."
 class QueryEngine:
     """A library with all that is needed to ask it: settings, counter, model. Opened once, asked often.
 
-    Not for use from several threads at once.
+    Several threads may ask it, or several engines of one library: they find and pack one after the other, and wait for their models
+    at once.
     """
 
     def __init__(self, library: Library, settings: Settings) -> None:
         self.library = library
         self.settings = settings
-        embedder_of(library, self.settings.embedder)
+        self._one_at_a_time: RLock = library.kept.setdefault("asking", RLock())
+        with self._one_at_a_time:
+            embedder_of(library, self.settings.embedder)
         self._counter: TokenCounter | None = None
         self._model: Model | None = None
-        self._reader: Reader | CrossReader | None = None
         self._opened = False
 
     def __repr__(self) -> str:
@@ -85,10 +88,11 @@ class QueryEngine:
 
         Raises PinciteError for an empty question, or when no document fits.
         """
-        if not rerank or self.reader is None:
-            return self.searcher.search(question, k, filter)
-        found, _ = self._reranked(question, max(k, READ), filter)
-        return replace(found, hits=found.hits[:k])
+        with self._one_at_a_time:
+            if not rerank or k < 1 or self.reader is None:
+                return self.searcher.search(question, k, filter)  # which says what is wrong with a k below 1
+            found, _ = self._reranked(question, max(k, READ), filter)
+            return replace(found, hits=found.hits[:k])
 
     def explain(self, hits: Hits) -> list[Explanation]:
         """Why each of these hits, as `search` gave them, stands where it does."""
@@ -114,7 +118,8 @@ class QueryEngine:
 
         Raises PinciteError for an empty question or when no document fits, WindowError when the window is too small for it.
         """
-        return self._pack(self._offered(question, filter), budget)
+        with self._one_at_a_time:
+            return self._pack(self._offered(question, filter), budget)
 
     def _offered(self, question: str, chosen: Filter | None = None) -> Hits:
         """What is offered to the packer: the best hits, re-ranked when the settings say so, with the worth of their parts."""
@@ -134,11 +139,16 @@ class QueryEngine:
     @property
     def reader(self) -> Reader | CrossReader | None:
         """What re-ranks; None when the settings want none. Raises EmbedderError when it can't be had."""
-        if self._reader is None and self.settings.reranker != NO_RERANKER:
+        name = self.settings.reranker
+        if name == NO_RERANKER:
+            return None
+        # One for all engines of a library: each takes as much memory as its weights.
+        readers: dict[str, Reader | CrossReader] = self.library.kept.setdefault("readers", {})
+        if name not in readers:
             from query.reader import open_reader
 
-            self._reader = open_reader(self.settings.reranker, cache_folder())
-        return self._reader
+            readers[name] = open_reader(name, cache_folder())
+        return readers[name]
 
     def ask(
         self,
@@ -156,11 +166,13 @@ class QueryEngine:
         """
         from query.extract import answerable, extract
 
-        started = time.perf_counter()
-        hits = self._offered(question, filter)
-        searched = time.perf_counter()
-        packed = self._pack(hits, None)
-        taken = time.perf_counter()
+        with self._one_at_a_time:
+            started = time.perf_counter()
+            hits = self._offered(question, filter)
+            searched = time.perf_counter()
+            packed = self._pack(hits, None)
+            taken = time.perf_counter()
+            nothing = not packed.passages or not answerable(question, hits.hits, self.searcher)
         took = {"search": 1000 * (searched - started), "pack": 1000 * (taken - searched)}
 
         def timed() -> dict[str, float]:
@@ -170,12 +182,13 @@ class QueryEngine:
                 for name, ms in {**took, "answer": 1000 * (now - taken), "total": 1000 * (now - started)}.items()
             }
 
-        if not packed.passages or not answerable(question, hits.hits, self.searcher):
+        if nothing:
             return Answer(question, NOT_FOUND, "not found", (), packed, BUILT_IN, {}, timed())
         documents = _Documents(self.library)
         model = self.model
         if model is None:
-            text, citations = extract(question, hits.hits, packed, documents, self.searcher)
+            with self._one_at_a_time:
+                text, citations = extract(question, hits.hits, packed, documents, self.searcher)
             if not citations:
                 return Answer(question, NOT_FOUND, "not found", (), packed, BUILT_IN, {}, timed())
             return Answer(question, text, "answered", tuple(citations), packed, BUILT_IN, {}, timed())
@@ -183,10 +196,11 @@ class QueryEngine:
         return self._by_model(question, packed, documents, model, reply, timed)
 
     def _pack(self, hits: Hits, budget: int | None) -> Pack:
-        return packing.pack(
-            hits.question, hits.hits, _Texts(self.library), self.counter, window=self.settings.window, reserve=self.settings.reserve,
-            budget=budget, model=self.model_name,
-        )  # fmt: skip
+        with self._one_at_a_time:
+            return packing.pack(
+                hits.question, hits.hits, _Texts(self.library), self.counter, window=self.settings.window,
+                reserve=self.settings.reserve, budget=budget, model=self.model_name,
+            )  # fmt: skip
 
     def _replied(
         self, hits: Hits, packed: Pack, model: Model, on_text: Callable[[str], None] | None,

@@ -282,11 +282,10 @@ def _each(batch: Path, answer: Callable[[str], dict[str, Any]]) -> None:
             identity, question = entry["id"], entry["question"]
             if not isinstance(question, str):
                 raise TypeError
-        except (ValueError, TypeError, KeyError) as error:
-            raise PinciteError(
-                f'{name}: line {number} is not {{"id": …, "question": "…"}}.',
-                "Mend the line; those before it were answered.",
-            ) from error
+        except (ValueError, TypeError, KeyError, RecursionError):
+            failed += 1
+            json_line({"id": None, "line": number, "error": f'line {number} is not {{"id": …, "question": "…"}}'})
+            continue
         question = _valid(question)
         try:
             answered = answer(question)

@@ -25,7 +25,7 @@ class Filter:
     `within` are names, or the beginnings of names up to a slash, as `pincite list` has them, or paths from here; `types` suffixes
     (`pdf`) or media types (`application/pdf`); `after` and `before` dates, YYYY, YYYY-MM or YYYY-MM-DD, between which the file was
     last changed: from the first day of `after` on, and up to the last before `before`; `tags` in whatever case. What a source
-    gave without a date is in no span of time.
+    gave without a date is in no span of time. A single name, type or tag may be given as it is.
     """
 
     within: tuple[str, ...] = ()
@@ -33,6 +33,11 @@ class Filter:
     after: str = ""
     before: str = ""
     tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("within", "types", "tags"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
 
     def __bool__(self) -> bool:
         return any((self.within, self.types, self.after, self.before, self.tags))
@@ -92,6 +97,10 @@ def _first_day(option: str, value: str) -> float:
         raise PinciteError(f"{option} {value}: that is no date.", "Give YYYY, YYYY-MM or YYYY-MM-DD.") from error
 
 
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
 def _instead(places: list[Place], tags: list[str]) -> str:
     """What a library has, for somebody whose filter fits nothing."""
     if not places:
@@ -99,9 +108,9 @@ def _instead(places: list[Place], tags: list[str]) -> str:
     kinds = sorted({place.kind.lstrip(".") for place in places if place.kind})
     tops = sorted({place.source.partition("/")[0] for place in places})
     times = [place.changed for place in places if place.changed is not None]
-    told = [f"types {', '.join(kinds[:_NAMED])}", f"names that begin with {', '.join(tops[:_NAMED])}"]
+    told = [f"types {_some(kinds)}", f"names that begin with {_some(tops)}"]
     if tags:
-        told.insert(0, f"tags {', '.join(tags[:_NAMED])}")
+        told.insert(0, f"tags {_some(tags)}")
     if times:
         first, last = (datetime.fromtimestamp(at, UTC).astimezone().date() for at in (min(times), max(times)))
         told.append(f"files changed from {first} to {last}")

@@ -68,6 +68,8 @@ class Names:
         if len(among) < 2 or not said:
             return {}
         called = self._names(among)
+        if len(called) < 2:  # the rest have no words in their names, or are gone
+            return {}
         having = Counter(word for names in called.values() for word in frozenset().union(*names))
         starts = {word[:_START] for word in said}
         forms = {word: one for word in having if word[:_START] in starts and (one := self._meant(word, said))}

@@ -12,9 +12,10 @@ from itertools import pairwise
 from indexer.errors import PinciteError, WindowError
 from indexer.records import Hit, Ledger, LeftOut, Message, Pack, Part, Passage
 from query.choosing import Choice
-from query.passages import Layout, Stretch, Texts, Unit, runs_of, trimmed
+from query.passages import Layout, Stretch, Texts, Unit, normalised, runs_of, trimmed
 from query.templates import Template, load
 from query.tokens import TokenCounter, sendable
+from query.versions import alike
 
 # How often the choice goes on, once the exact count has shown room that the running sum had not.
 LOOKS = 4
@@ -68,12 +69,14 @@ def packs(
 def _rest(runs: Sequence[Sequence[Unit]], sent: Sequence[Unit]) -> list[list[Unit]]:
     """What is left of runs: the units that were not sent, and the ends of those of which the beginning was."""
     until = {(unit.document_id, unit.start): unit.end for unit in sent}
+    said = {normalised(unit.text) for unit in sent}
     rest = []
     for run in runs:
         kept = []
         for unit in run:
             end = until.get((unit.document_id, unit.start), unit.start)
-            if end < unit.end and unit.text[end - unit.start :].strip():
+            rest_of_it = unit.text[max(0, end - unit.start) :]
+            if end < unit.end and rest_of_it.strip() and normalised(rest_of_it) not in said:
                 kept.append(unit if end == unit.start else unit.after(end))
         if kept:
             rest.append(kept)
@@ -124,9 +127,10 @@ class _Asked:
 
 
 def _drawn(said: Sequence[str], counter: TokenCounter) -> str:
-    """A word of four syllables that none of these texts has, 24 million in all: the one of DRAWS that costs least.
+    """A word of four syllables that none of these texts has, 24 million in all: of DRAWS one that costs little.
 
-    About 3 tokens, where as many hex digits cost 5; and nearly always as many, so that one question fills one window alike.
+    Not the one that costs least: one word in a hundred is a single token, and one question should fill one window alike each time.
+    Two tokens, where as many hex digits cost 5.
     """
     from secrets import choice
 
@@ -135,7 +139,7 @@ def _drawn(said: Sequence[str], counter: TokenCounter) -> str:
         word = "".join(choice("bdfgklmnprstvz") + choice("aeiou") for _ in range(4))
         if not any(word in text for text in said):
             drawn.append(word)
-    return min(drawn, key=lambda word: counter.text(f"=== {word} ["))
+    return sorted(drawn, key=lambda word: counter.text(f"=== {word} ["))[DRAWS // 4]
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,42 +304,55 @@ class _Packing:
         spans: dict[int, list[tuple[int, int]]] = {}
         for stretch in sorted(self.stretches, key=lambda stretch: stretch.start):
             spans.setdefault(stretch.document_id, []).append((stretch.start, stretch.end))
-        units: dict[tuple[int, int], list[Unit]] = {}
+        units: dict[int, list[Unit]] = {}
         for run in self.choice.runs:
             for unit in run:
-                units.setdefault((unit.document_id, unit.start), []).append(unit)
+                units.setdefault(unit.document_id, []).append(unit)
         left = []
         for hit in self.hits:
-            chunk = hit.chunk
-            start = _first_outside(chunk.start, chunk.end, hit.text, spans.get(chunk.document_id, []))
+            chunk, sent = hit.chunk, spans.get(hit.chunk.document_id, [])
+            start = _first_outside(chunk.start, chunk.end, hit.text, sent)
             if start is None:
                 continue
-            touched = any(first < chunk.end and last > chunk.start for first, last in spans.get(chunk.document_id, []))
-            # Chunks that overlap may have parts that begin together: the longest one inside this chunk is the one meant.
-            begins = [unit for unit in units.get((chunk.document_id, start), ()) if unit.end <= chunk.end]
-            twin = self.choice.twin(max(begins, key=lambda unit: unit.end)) if begins else None
-            reason = self._reason(hit, twin, touched=touched)
+            touched = any(first < chunk.end and last > chunk.start for first, last in sent)
+            missing = [
+                unit
+                for unit in units.get(chunk.document_id, ())
+                if chunk.start <= unit.start and unit.end <= chunk.end
+                and not any(first <= unit.start and unit.end <= last for first, last in sent)
+            ]  # fmt: skip
+            reason = self._reason(hit, missing, touched=touched)
             left.append(LeftOut(hit.document, chunk.where, start, chunk.end, reason))
         return tuple(left)
 
-    def _reason(self, hit: Hit, twin: Unit | None, *, touched: bool) -> str:
+    def _reason(self, hit: Hit, missing: Sequence[Unit], *, touched: bool) -> str:
         if not hit.text.strip():
             return "no words in it"
+        in_part, free = "in part: " if touched else "", self.room - self.used
+        twins = [self._sent(self.choice.twin(unit)) for unit in missing]
+        if twins and all(twins):
+            # Of several, the one that says most.
+            number = twins[max(range(len(missing)), key=lambda place: len(missing[place].text))]
+            return f"{in_part}same words as passage {number} ({self.stretches[number - 1].document})"
         for number, stretch in enumerate(self.stretches, 1):
-            if hit.newer and stretch.document == hit.newer:
-                return f"older version of passage {number} ({hit.newer})"
-            if (
-                twin
-                and stretch.document_id == twin.document_id
-                and stretch.start <= twin.start <= twin.end <= stretch.end
-            ):
-                return f"same words as passage {number} ({stretch.document})"
-        free = self.room - self.used
+            if hit.newer == stretch.document and alike(stretch.text, hit.text):
+                return f"{in_part}older version of passage {number} ({hit.newer})"
         if touched:
             return f"in part: this was worth less than what stands there, {free} tokens free"
         # The running sum is a guide: what it would have let in, the exact count did not.
         needs = self.prompt.counter.text(hit.text) + min(self._headers(_unit_of(hit)))
         return f"no room: needs {max(needs, free + 1)} tokens, {free} free"
+
+    def _sent(self, unit: Unit | None) -> int:
+        """The number of the passage that holds a unit; 0 when none does."""
+        if unit is None:
+            return 0
+        holding = (
+            number
+            for number, stretch in enumerate(self.stretches, 1)
+            if stretch.document_id == unit.document_id and stretch.start <= unit.start <= unit.end <= stretch.end
+        )
+        return next(holding, 0)
 
 
 def _unit_of(hit: Hit) -> Unit:

@@ -21,7 +21,7 @@ _ASKS = (
 _BEFORE = "in on at for from with to by de d' en dans à par pour sur avec von mit für auf bei aus an por para con di da per su a"
 _ASKED = re.compile(rf"(?:(?:{'|'.join(_BEFORE.split())})\s*)?(?:{'|'.join(_ASKS.split())})\b", re.IGNORECASE)
 _GOES_ON = re.compile(
-    rf",?\s+(?:and|or|but|as well as|et|ou|und|oder|sowie|y|o|e|ed)\s+(?={_ASKED.pattern})", re.IGNORECASE
+    rf",?\s+(?:and|or|but|as well as|et|ou|und|oder|sowie|(?-i:y|o|e|ed))\s+(?={_ASKED.pattern})", re.IGNORECASE
 )
 
 

@@ -119,7 +119,9 @@ class CrossReader:
 
     def __init__(self, name: str) -> None:
         from sentence_transformers import CrossEncoder
+        from torch.nn import Identity
 
+        self._as_it_is = Identity()
         place = Path(name).expanduser()
         self.name = name
         try:
@@ -137,13 +139,9 @@ class CrossReader:
         if not passages:
             return []
         pairs = [(question, f"{title}: {text}" if title else text) for title, text in passages]
-        scores = np.array(self._model.predict(pairs, show_progress_bar=False), np.float64).reshape(len(pairs), -1)[
-            :, -1
-        ]
-        # Models of one label give chances, 0 … 1, by a sigmoid: undone, so that they weigh as the reader's logits do.
-        if scores.min() >= 0 and scores.max() <= 1:
-            kept = np.clip(scores, 1e-4, 1 - 1e-4)
-            scores = np.log(kept / (1 - kept))
+        # Without the sigmoid that models of one label have at their end: logits weigh as the reader's do.
+        logits = self._model.predict(pairs, activation_fn=self._as_it_is, show_progress_bar=False)
+        scores = np.array(logits, np.float64).reshape(len(pairs), -1)[:, -1]
         return [Reading(float(score), (), ()) for score in scores]
 
 

@@ -9,7 +9,7 @@ from math import exp
 from typing import TYPE_CHECKING
 
 from indexer.embedding import context_of
-from query.weighing import weight
+from query.weighing import weight, weights_of
 
 if TYPE_CHECKING:
     from indexer.records import Hit
@@ -23,7 +23,8 @@ READ, AT_ONCE, UNLIKELY = 24, 8, 0.02
 def reranked(
     question: str, hits: Sequence[Hit], reader: Reader | CrossReader, first: int = READ
 ) -> tuple[tuple[Hit, ...], Mapping[int, Reading]]:
-    """The hits, the first of them by what the reader makes of them, the rest after those; and the readings, by chunk.
+    """The hits by what the reader makes of the first of them; and the readings, by chunk. One that it has not read stands as if it had
+    doubted it a little: behind what it thinks answers, before what it is sure does not.
 
     A hit's score becomes the one that it is ordered by; the fused one stays among its `scores`, with the reader's logit.
     """
@@ -32,14 +33,14 @@ def reranked(
     readings: list[Reading] = []
     while len(readings) < len(asked) and not _sure(asked, readings):
         readings += reader.read(question, texts[len(readings) : len(readings) + AT_ONCE])
-    read = [
-        replace(hit, score=weight(hit.score, reading), scores={**hit.scores, "fused": hit.score, "reader": reading.has})
-        for hit, reading in zip(asked, readings, strict=False)
-    ]
-    rest = hits[len(readings) :]
-    unread = [replace(hit, score=weight(hit.score, None), scores={**hit.scores, "fused": hit.score}) for hit in rest]
-    ordered = sorted([*read, *unread], key=lambda hit: (-hit.score, hit.chunk.id))
-    return tuple(ordered), {hit.chunk.id: reading for hit, reading in zip(asked, readings, strict=False)}
+    read = {hit.chunk.id: reading for hit, reading in zip(asked, readings, strict=False)}
+    weights = weights_of(hits, read)
+    ordered = []
+    for hit in hits:
+        told = {"reader": read[hit.chunk.id].has} if hit.chunk.id in read else {}
+        ordered.append(replace(hit, score=weights[hit.chunk.id], scores={**hit.scores, "fused": hit.score, **told}))
+    ordered.sort(key=lambda hit: (-hit.score, hit.chunk.id))
+    return tuple(ordered), read
 
 
 def _sure(asked: Sequence[Hit], readings: Sequence[Reading]) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.embedding import embedder_of
@@ -15,7 +16,7 @@ from indexer.naming import title_from_name
 from indexer.records import Chunk, Hit, Hits
 from query.mentions import Names
 from query.questions import parts_of
-from query.versions import behind_their_newer
+from query.versions import Version, behind_their_newer, version_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +42,8 @@ LANGUAGE_WEIGHT = 0.3
 # What a document gains that the question names: enough to set apart the reports of ten years, which say the same in the same words,
 # and too little to outdo a better passage elsewhere. Between .03 and .1, covered hardly changes.
 NAME_WEIGHT = 0.05
+# Of the best chunks, those that are looked through for versions of the same.
+VERSIONED = 48
 # What is found by a part of a question goes for so much of what the whole finds, which knows what the part is about.
 PART_WEIGHT = 0.95
 
@@ -113,15 +116,18 @@ class _Fusion:
             adds["name"] = self.weight * NAME_WEIGHT * mention.share
         return ranks, scores, adds
 
-    def _weights(self, language: str) -> tuple[float, float, float]:
-        """What each method goes for in a document of that language, and what the language adds.
+    def _spoken_in(self, language: str) -> float:
+        """How likely the question is in that language. One that can't be told, of a table of numbers, is all of them."""
+        if not self.spoken:
+            return 0.0
+        return self.spoken.get(language, 0.0) if language else 1.0
 
-        A document of which the language can't be told, a table of numbers, is in all of them.
-        """
+    def _weights(self, language: str) -> tuple[float, float, float]:
+        """What each method goes for in a document of that language, and what the language adds."""
         lexical = LEXICAL_WEIGHT.get(language, LEXICAL_WEIGHT_ELSEWHERE)
         # A code or number means nothing to an embedder: as much of the question as these are goes to the words.
         lexical += (1 - lexical) * self.named
-        return lexical, 1 - lexical, LANGUAGE_WEIGHT * self.spoken.get(language, 1.0) if self.spoken else 0.0
+        return lexical, 1 - lexical, LANGUAGE_WEIGHT * self._spoken_in(language)
 
 
 class Searcher:
@@ -138,13 +144,16 @@ class Searcher:
         self.names = Names(library, self.lexical)
         self._languages = frozenset(library.languages())
         self._spoken: dict[int, str] = {}
-        self._known: dict[Filter, _Within] = {}
+        self._versions: dict[int, Version] = {}
+        self._known: dict[tuple[Filter, Path], _Within] = {}
 
     def search(self, question: str, k: int = 10, filter: Filter | None = None, *, in_parts: bool = True) -> Hits:
         """The k best chunks for a question, best first, of the documents that fit the filter; each part of it is looked for, too.
 
         Raises PinciteError for an empty question, or when no document fits.
         """
+        if k < 1:
+            raise PinciteError(f"{k} hits can't be found.", "Ask for 1 or more.")
         if not question.strip():
             raise PinciteError(
                 "the question is empty.", 'Ask something: pincite ask "How many days of leave do I get?"'
@@ -186,14 +195,15 @@ class Searcher:
         """What fits a filter; of the last ones it is known."""
         import numpy as np
 
-        if chosen not in self._known:
+        key = chosen, Path.cwd()  # a path in it is one from here
+        if key not in self._known:
             names = chosen.documents(self.library)
             pairs = self.library.chunks_within(names)
             if len(self._known) >= FILTERS:
                 del self._known[next(iter(self._known))]
             ids = np.array([chunk for chunk, _ in pairs], np.int64)
-            self._known[chosen] = _Within(names, frozenset(paragraph for _, paragraph in pairs), ids)
-        return self._known[chosen]
+            self._known[key] = _Within(names, frozenset(paragraph for _, paragraph in pairs), ids)
+        return self._known[key]
 
     def _hits(self, fusions: Sequence[_Fusion], k: int, names: Mapping[int, str]) -> tuple[Hit, ...]:
         """The k chunks that are best by any of the fusions."""
@@ -201,7 +211,10 @@ class Searcher:
         score = scored[0]
         for other in scored[1:]:
             score = {i: max(score.get(i, 0.0), other.get(i, 0.0)) for i in score | other}
-        best = sorted(score, key=lambda i: (-score[i], i))[:k]
+        order = sorted(score, key=lambda i: (-score[i], i))
+        # A newer version may stand further down than k: then the older one goes behind it, and out.
+        documents = {i: document_id for fusion in fusions for i, _, document_id in fusion.candidates}
+        best = order[: max(k, VERSIONED)] if self._has_versions(documents[i] for i in order[:VERSIONED]) else order[:k]
         found = self.library.found(best)  # the texts of the best only: candidates are many, and documents long
         hits = []
         for i in (i for i in best if i in found):
@@ -210,7 +223,16 @@ class Searcher:
             by = next(fusion for fusion, scores in zip(fusions, scored, strict=True) if scores.get(i) == score[i])
             ranks, scores, adds = by.told(chunk)
             hits.append(Hit(chunk, name, title or title_from_name(source), text, score[i], ranks, scores, adds=adds))
-        return behind_their_newer(hits)
+        return behind_their_newer(hits)[:k]
+
+    def _has_versions(self, documents: Iterable[int]) -> bool:
+        """Whether any two of these documents may be versions of the same, by their names."""
+        wanted = set(documents)
+        if unknown := wanted - self._versions.keys():
+            called = sorted(self.library.names(unknown), key=lambda name: name[1], reverse=True)
+            self._versions.update((i, version_of(source)) for i, source, _ in called)
+        families = [self._versions[i].family for i in wanted if i in self._versions]
+        return len(set(families)) < len(families)
 
 
 def _shares(method: str, ranking: Sequence[tuple[int, float]]) -> list[float]:

@@ -117,6 +117,11 @@ def _pairs(text: str) -> frozenset[tuple[str, str]]:
     return frozenset(pairwise(re.findall(r"[^\W\d_]+", text.casefold())))
 
 
+def alike(text: str, other: str) -> bool:
+    """Whether two texts say nearly the same, numbers aside."""
+    return _alike(_pairs(text), _pairs(other))
+
+
 def _alike(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -> bool:
     least = min(len(one), len(other))
     return least >= LEAST and len(one & other) >= ALIKE * least

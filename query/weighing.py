@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import exp
+from math import exp, inf
 from typing import TYPE_CHECKING
 
 from indexer.records import Hit, Part, Where
 from indexer.sentences import sentences
+from query.versions import BEHIND
 
 if TYPE_CHECKING:
     from indexer.entries import Found
@@ -56,16 +57,30 @@ def weight(score: float, reading: Reading | None) -> float:
     return (reading.has if reading else UNREAD) / SOFTNESS + SHARPNESS * score
 
 
+def weights_of(hits: Sequence[Hit], readings: Mapping[int, Reading]) -> dict[int, float]:
+    """The weight of each hit's chunk, as `weight`, by what the reader made of it.
+
+    An older version stays behind the newer one that says nearly the same, whatever the reader likes better.
+    """
+    found = {hit.chunk.id: weight(hit.scores.get("fused", hit.score), readings.get(hit.chunk.id)) for hit in hits}
+    newest: dict[str, float] = {}
+    for hit in hits:
+        newest[hit.document] = max(newest.get(hit.document, -inf), found[hit.chunk.id])
+    for hit in hits:
+        if hit.newer in newest:
+            found[hit.chunk.id] = min(found[hit.chunk.id], newest[hit.newer] - SHARPNESS * BEHIND)
+    return found
+
+
 def _chances(
     hits: Sequence[Hit], chunks: Mapping[int, Sequence[int]], readings: Mapping[int, Reading]
 ) -> dict[int, float]:
     """The chance of each chunk that the answer stands in it: all together 1."""
-    weights: dict[int, float] = {}
+    scores = {hit.chunk.id: hit.scores.get("fused", hit.score) for hit in hits}
+    weights = weights_of(hits, readings) if readings else {i: SHARPNESS * score for i, score in scores.items()}
     best: dict[int, float] = {}
     for hit in hits:
-        score = hit.scores.get("fused", hit.score)
-        weights[hit.chunk.id] = weight(score, readings.get(hit.chunk.id)) if readings else SHARPNESS * score
-        best[hit.chunk.paragraph] = max(best.get(hit.chunk.paragraph, 0.0), score)
+        best[hit.chunk.paragraph] = max(best.get(hit.chunk.paragraph, 0.0), scores[hit.chunk.id])
     for paragraph, ids in chunks.items():
         beside = BESIDE * best.get(paragraph, 0.0)
         for chunk_id in ids:

@@ -156,9 +156,11 @@ def test_a_batch_tells_of_what_fails_in_its_own_line_and_goes_on(pincite: Pincit
     assert second["hits"]
     assert batch.err == 'pincite: stdin: 1 question could not be answered. The lines with an "error" say why.\n'
     for broken in ('{"question": "no id"}', "[1]", "rubbish", '{"id": 1, "question": 3}'):
-        stopped = pincite("search", "--batch", "-", stdin=f'{{"id": 0, "question": "leave"}}\n{broken}\n', code=1)
-        assert [line["id"] for line in stopped.lines] == [0]
-        assert stopped.err.startswith('pincite: stdin: line 2 is not {"id": …, "question": "…"}.'), stopped.err
+        lines = f'{{"id": 0, "question": "leave"}}\n{broken}\n{{"id": 2, "question": "canteen"}}\n'
+        batch = pincite("search", "--batch", "-", stdin=lines, code=1)
+        assert [line["id"] for line in batch.lines] == [0, None, 2] and batch.lines[2]["hits"]
+        assert batch.lines[1] == {"id": None, "line": 2, "error": 'line 2 is not {"id": …, "question": "…"}'}
+        assert batch.err.startswith("pincite: stdin: 1 question could not be answered."), batch.err
 
 
 def test_wrong_usage_ends_in_2(pincite: Pincite) -> None:

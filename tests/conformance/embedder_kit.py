@@ -28,6 +28,7 @@ def check_embedder(embedder: Embedder, reference: Callable[[Sequence[str], str],
     vectors = embedder.embed_passages(VARIED)
     check_vectors(vectors, len(VARIED), embedder.dimension)
     check_vectors(embedder.embed_passages([]), 0, embedder.dimension)
+    check_near(as_ingested(embedder, VARIED), vectors, "a batch at a time")
     questions = np.stack([embedder.embed_question(text) for text in VARIED])
     check_vectors(questions, len(VARIED), embedder.dimension)
     check_company(embedder, vectors)
@@ -43,6 +44,14 @@ def check_vectors(vectors: Vectors, count: int, dimension: int) -> None:
     assert vectors.dtype == np.float32 and vectors.shape == (count, dimension), (vectors.dtype, vectors.shape)
     norms = np.linalg.norm(vectors, axis=1)
     assert np.allclose(norms, 1, atol=1e-3), f"not of unit length: {norms[np.abs(norms - 1) > 1e-3]}"
+
+
+def as_ingested(embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    """The vectors of texts as an ingest asks for them, many at a time."""
+    vectors = np.zeros((len(texts), embedder.dimension), np.float32)
+    for places, found in embedder.embed_in_batches(texts):
+        vectors[list(places)] = found
+    return vectors
 
 
 def check_near(found: Vectors, expected: Vectors, what: str, least: float = 0.9999) -> None:

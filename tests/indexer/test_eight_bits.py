@@ -18,7 +18,7 @@ from indexer.embedding import CompiledEmbedder, open_embedder
 from indexer.models import compiled, eight_bits, quantised
 from indexer.models.batching import BatchRunner
 from indexer.models.bert import sentence_encoder
-from tests.conformance.embedder_kit import VARIED, check_near
+from tests.conformance.embedder_kit import VARIED, as_ingested, check_near
 
 pytestmark = pytest.mark.skipif(not eight_bits.pays(), reason="this processor has no arithmetic in 8 bits")
 HERE = Path(compiled.__file__).parent
@@ -33,7 +33,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(eight_bits, "LEAST_GAIN", 0.0)
         patch.setattr(embedding, "WORTH_MAKING", 0)
         embedder = open_embedder(BUNDLED_EMBEDDER, cache)
-        embedder.embed_passages(VARIED)
+        as_ingested(embedder, VARIED)
     return cache
 
 
@@ -47,10 +47,10 @@ def test_it_is_the_model_itself_within_a_thousandth(cache: Path, monkeypatch: py
     monkeypatch.setattr(eight_bits, "LEAST_GAIN", 0.0)
     verdict = json.loads(verdict_file(cache).read_text(encoding="utf-8"))
     assert 1 > verdict["cosine"] >= compiled.LEAST_COSINE, verdict
-    quick = open_embedder(BUNDLED_EMBEDDER, cache).embed_passages(VARIED)
+    quick = as_ingested(open_embedder(BUNDLED_EMBEDDER, cache), VARIED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(eight_bits, "pays", lambda: False)
-        exact = open_embedder(BUNDLED_EMBEDDER, cache).embed_passages(VARIED)
+        exact = as_ingested(open_embedder(BUNDLED_EMBEDDER, cache), VARIED)
     check_near(quick, exact, "in eight bits", least=compiled.LEAST_COSINE)
     short = [row for row, ids in enumerate(tokens(cache, VARIED)) if len(ids) < eight_bits.LEAST_TOKENS]
     long = [row for row in range(len(VARIED)) if row not in short]
@@ -80,10 +80,10 @@ def test_it_is_made_when_many_passages_come_and_then_used_at_once(
     monkeypatch.setattr(eight_bits, "_make", copied)
     monkeypatch.setattr(embedding, "WORTH_MAKING", len(VARIED))
     embedder = CompiledEmbedder(place)
-    few = embedder.embed_passages(VARIED)
+    few = as_ingested(embedder, VARIED)
     assert asked == []
-    many = embedder.embed_passages(VARIED)
-    again = CompiledEmbedder(place).embed_passages(VARIED)
+    many = as_ingested(embedder, VARIED)
+    again = as_ingested(CompiledEmbedder(place), VARIED)
     assert [folder.parent for folder in asked] == [place], "made once"
     assert np.abs(many - few).max() > 1e-5, "the second time in eight bits"
     check_near(again, many, "at once where it is there", least=0.99999)
@@ -98,9 +98,9 @@ def test_a_form_that_is_worse_or_not_quicker_is_refused_for_good(
     monkeypatch.setattr(eight_bits, "_gain", lambda *_: gain)
     monkeypatch.setattr(quantised, "quantised_encoder", lambda weights, config, *_: sentence_encoder(weights, config))
     monkeypatch.setattr(embedding, "WORTH_MAKING", 0)
-    first = open_embedder(BUNDLED_EMBEDDER, tmp_path).embed_passages(VARIED)
+    first = as_ingested(open_embedder(BUNDLED_EMBEDDER, tmp_path), VARIED)
     assert verdict_file(tmp_path).parent.joinpath("model.bin").exists() is False
-    second = open_embedder(BUNDLED_EMBEDDER, tmp_path).embed_passages(VARIED)
+    second = as_ingested(open_embedder(BUNDLED_EMBEDDER, tmp_path), VARIED)
     check_near(second, first, "in full precision both times", least=0.999999)
     assert measured == ["cosine"], "judged once"
     place = compiled.folder(BUNDLED_EMBEDDER, tmp_path)
@@ -117,7 +117,7 @@ def test_a_form_that_cannot_be_made_is_told_of_and_done_without(
     monkeypatch.setattr(embedding, "WORTH_MAKING", 0)
     embedder = open_embedder(BUNDLED_EMBEDDER, tmp_path)
     for _ in range(2):
-        assert embedder.embed_passages(VARIED).shape == (len(VARIED), 384)
+        assert as_ingested(embedder, VARIED).shape == (len(VARIED), 384)
     assert caplog.messages == ["embedding goes on in full precision: [Errno 28] No space left on device"]
 
 
@@ -136,7 +136,7 @@ def test_a_full_disk_costs_nothing_but_speed(
         return made
 
     monkeypatch.setattr(tempfile, "mkdtemp", full)
-    assert open_embedder(BUNDLED_EMBEDDER, tmp_path).embed_passages(VARIED).shape == (len(VARIED), 384)
+    assert as_ingested(open_embedder(BUNDLED_EMBEDDER, tmp_path), VARIED).shape == (len(VARIED), 384)
     (told,) = caplog.messages
     assert told.startswith("embedding goes on in full precision: ") and "\n" not in told, told
 

@@ -25,7 +25,7 @@ from indexer.library import open_library
 from indexer.models import accelerator, compiled
 from indexer.models.batching import BATCH, BatchRunner
 from indexer.records import Document
-from tests.conformance.embedder_kit import VARIED, check_embedder, check_near
+from tests.conformance.embedder_kit import VARIED, as_ingested, check_embedder, check_near
 from tests.conformance.hash_embedder import HashEmbedder, bundled_tokenizer
 
 Vectors = npt.NDArray[np.float32]
@@ -334,9 +334,9 @@ def test_many_passages_go_through_a_graphics_processor(
 
     monkeypatch.setattr(accelerator.Accelerated, "vectors", watched)
     embedder = open_embedder(BUNDLED_EMBEDDER, cache)
-    check_near(embedder.embed_passages(VARIED), expected, "few: on the CPU")
+    check_near(as_ingested(embedder, VARIED), expected, "few: on the CPU")
     assert seen == []
-    check_near(embedder.embed_passages(VARIED), expected, "many: accelerated")
+    check_near(as_ingested(embedder, VARIED), expected, "many: accelerated")
     assert seen == [len(compiled.CHECKS), len(VARIED)]
     assert caplog.messages == []
 
@@ -347,7 +347,7 @@ def test_a_graphics_processor_that_cannot_be_used_is_told_of_once(
     on_a_graphics_processor(monkeypatch, "cuda")
     embedder = open_embedder(BUNDLED_EMBEDDER, cache)
     for _ in range(3):
-        check_near(embedder.embed_passages(VARIED), expected, "on the CPU after all")
+        check_near(as_ingested(embedder, VARIED), expected, "on the CPU after all")
     assert len(caplog.messages) == 1, caplog.messages
     assert caplog.messages[0].startswith("embedding on the CPU, the graphics processor can't be used: ")
 
@@ -357,14 +357,14 @@ def test_a_graphics_processor_that_fails_later_is_given_up(
 ) -> None:
     on_a_graphics_processor(monkeypatch, "cpu")
     embedder = open_embedder(BUNDLED_EMBEDDER, cache)
-    embedder.embed_passages(VARIED * 2)
+    as_ingested(embedder, VARIED * 2)
 
     def out_of_memory(self: accelerator.Accelerated, texts: Sequence[str]) -> Vectors:
         raise RuntimeError("out of memory\nTried to allocate")
 
     monkeypatch.setattr(accelerator.Accelerated, "vectors", out_of_memory)
     for _ in range(2):
-        check_near(embedder.embed_passages(VARIED), expected, "on the CPU after all")
+        check_near(as_ingested(embedder, VARIED), expected, "on the CPU after all")
     assert caplog.messages == ["embedding on the CPU, the graphics processor can't be used: out of memory"]
 
 

@@ -274,3 +274,15 @@ def test_a_crash_while_it_catches_up(library: Library, monkeypatch: pytest.Monke
     lexical.catch_up(library)
     check_searches(library, books, QUESTIONS, k=2)
     assert lexical.LexicalIndex(library).pending == 0
+
+
+def test_what_was_deleted_makes_no_word_rarer_than_none(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexical, "FEW", 0)
+    for made in shelf(60):
+        put(library, made)
+    lexical.catch_up(library)
+    with library.writing():
+        library.remove([entry.location for entry in library.entries()][:12])
+    lexical.catch_up(library)
+    weights = lexical.LexicalIndex(library).rarity("Are there days of leave?")
+    assert weights and all(0 <= weight <= 12 for weight in weights.values()), weights

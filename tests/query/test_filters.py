@@ -153,3 +153,17 @@ def test_equal_files_are_one_document_that_is_shown_by_the_name_that_fits(tmp_pa
         library.remove([str(tmp_path / "docs" / "z" / "policy.md")])
         with pytest.raises(PinciteError, match="No document fits"):
             Searcher(library, EMBEDDER).search("leave", 5, Filter(within=("docs/z",)))
+
+
+def test_a_single_name_may_be_given_as_it_is() -> None:
+    assert Filter("hr", "pdf", tags="urgent") == Filter(("hr",), ("pdf",), "", "", ("urgent",))
+    assert Filter(["hr", "sales"], types=["md"]) == Filter(("hr", "sales"), ("md",))  # type: ignore[arg-type]
+
+
+def test_a_path_is_one_from_where_one_is(shelf: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    searcher, chosen = Searcher(shelf, EMBEDDER), Filter("./hr")
+    monkeypatch.chdir(shelf.folder.parent / "docs")
+    assert len(searcher.search("leave", 5, chosen)) == 5
+    monkeypatch.chdir(shelf.folder)
+    with pytest.raises(PinciteError, match="No document fits"):
+        searcher.search("leave", 5, chosen)

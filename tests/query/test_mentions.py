@@ -106,3 +106,17 @@ def test_any_text_has_words_that_are_compared_alike(text: str) -> None:
     found = words(text)
     assert all(word and word == word.lower() and not any(map(str.isspace, word)) for word in found)
     assert words(text.upper().lower()) == words(text.lower()) or not text.isascii()
+
+
+def test_documents_without_words_in_their_names_are_called_nothing(tmp_path: Path) -> None:
+    with open_library(tmp_path / "library", create=True) as library:
+        library.bind(EMBEDDER)
+        for number, name in enumerate(("___.md", "report.md")):
+            document = replace(read_markdown(SAME.encode(), name), source=name, language="en", title="")
+            chunks, texts = chunk(document, EMBEDDER)
+            state = FileState(name, f"/shelf/{name}", f"{number:064x}", len(SAME), 1)
+            library.put(state, document, chunks, texts, EMBEDDER.embed_passages(texts))
+        assert len(Searcher(library, EMBEDDER).search("What does the report say of the dividend?", 5)) >= 2
+        names = Searcher(library, EMBEDDER).names
+        library.remove(["/shelf/___.md"])
+        assert names.mentions("What does the report say?", [1, 2, 99]) == {}

@@ -476,3 +476,29 @@ def test_no_pack_is_ever_over_its_window(found, name, question, window, reserve,
 @given(**PROMISES)
 def test_no_pack_is_ever_over_its_window_at_length(found, name, question, window, reserve, budget, history):
     hold_the_promises(found, name, question, window, reserve, budget, history)
+
+
+def test_a_heading_that_stands_elsewhere_does_not_tell_that_the_rest_does():
+    shelf = Shelf("Company cards\nThe limit is 2000 euros.", "Company cards\nThe limit is 3000 euros.")
+    parts = [(0, 13), (14, 38)]
+    hits = [
+        replace(
+            shelf.hit(number, 0, 38),
+            parts=tuple(Part(start, end, Where(page=1), worth) for (start, end), worth in zip(parts, worths, strict=True)),
+        )
+        for number, worths in ((1, (0.3, 0.4)), (2, (0.1, 0.2)))
+    ]  # fmt: skip
+    everything = pack("Limit?", hits, shelf, counter())
+    assert [left.reason for left in everything.left_out] == ["in part: same words as passage 1 (a.pdf)"]
+    assert "3000" in everything.passages[1].text
+    first = pack("Limit?", hits, shelf, counter(), budget=everything.passages[0].tokens)
+    assert [passage.document for passage in first.passages] == ["a.pdf"]
+    assert [left.reason[:8] for left in first.left_out] == ["no room:"], "its sentence is nowhere in the prompt"
+
+
+def test_rounds_do_not_say_again_what_another_document_has_said():
+    shelf = Shelf(MEMO, MEMO.upper(), "Something else.")
+    hits = [shelf.hit(number, 0, len(text)) for number, text in enumerate(shelf.documents, 1)]
+    rounds = list(packs("Summarise.", hits, shelf, counter(), window=200, reserve=0))
+    said = [normalised(passage.text) for packed in rounds for passage in packed.passages]
+    assert "something else." in " ".join(said) and " ".join(said).count("by either parent") == 1

@@ -34,6 +34,8 @@ TRAVEL = "The travel allowance for trips abroad is 42 euros."
         ("假期有多少天？ 谁来决定 假期 呢？", []),
         ("The airline lost my bag for a day. What can I spend on a shirt and trousers?", []),
         ("What do salt and pepper cost?", []),
+        ("How much vitamin E is in the oil?", []),
+        ("May those with blood type O can the fruit?", []),
         ("How many days, and when?", []),
         ("Que fit M. de Marigny ?", []),
         ("What may a hotel cost? I mean in 2022.", []),

@@ -17,7 +17,11 @@ from indexer.library import Library, open_library
 from indexer.records import Chunk, Hit, Where
 from query.answer import QueryEngine
 from query.explaining import explained
+from query.packing import pack
+from query.reader import Reading
+from query.tokens import counter
 from query.versions import BEHIND, behind_their_newer, version_of
+from query.weighing import weight, weights_of
 from tests.conformance.hash_embedder import HashEmbedder
 
 RULE = "A hotel may cost {} euros per night in Paris, and {} euros per night in every other town."
@@ -121,3 +125,39 @@ def test_the_prompt_has_the_newest_and_names_the_others(shelf: Library) -> None:
     told = {hits[place].document: str(why) for place, why in enumerate(explained(question, hits.hits, engine.searcher))}
     assert "docs/hotels-2026.md is newer" in told["docs/hotels-2024.md"]
     assert "version" not in told["docs/hotels-2026.md"]
+
+
+def test_how_many_are_asked_for_does_not_change_which_is_newest(shelf: Library) -> None:
+    engine = QueryEngine(shelf, replace(Settings(library=shelf.folder), reranker=NO_RERANKER))
+    question = "What may a hotel cost per night in Paris?"
+    all_of_them = [one.document for one in engine.search(question, 10)]
+    assert all_of_them[0] == "docs/hotels-2026.md"
+    for k in range(1, 5):
+        assert [one.document for one in engine.search(question, k)] == all_of_them[:k]
+
+
+def test_a_reader_that_likes_the_older_one_better_does_not_put_it_first() -> None:
+    hits = behind_their_newer(
+        [hit(1, "hotels-2022.md", RULE.format(110, 90), 0.9), hit(2, "hotels-2026.md", RULE.format(150, 120), 0.8)]
+    )
+    readings = {1: Reading(6.0, (), ()), 2: Reading(1.0, (), ())}
+    weights = weights_of(hits, readings)
+    assert weights[2] > weights[1]
+    alone = weights_of(hits[1:], readings)
+    assert alone[1] == weight(hits[1].score, readings[1]), "with nothing newer beside it, it is what it is"
+
+
+def test_an_older_version_is_told_of_a_passage_that_says_the_same() -> None:
+    newer = "Every hotel is booked by the office in Porto."
+    hits = [
+        hit(1, "hotels-2026.md", newer, 0.9),
+        replace(hit(2, "hotels-2022.md", RULE.format(110, 90), 0.7), newer="hotels-2026.md"),
+    ]
+
+    class Shelf:
+        def text(self, document_id: int, start: int, end: int) -> str:
+            return {1: newer, 2: RULE.format(110, 90)}[document_id][start:end]
+
+    packed = pack("Hotel?", hits, Shelf(), counter(), budget=30)
+    assert [passage.text for passage in packed.passages] == [newer]
+    assert packed.left_out[0].reason.startswith("no room"), "what is newer than it was not sent"
