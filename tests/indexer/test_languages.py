@@ -139,3 +139,14 @@ def test_the_same_word_in_other_characters(code: str, one: str, other: str) -> N
 def test_the_stop_words_of_a_question(question: str, known: set[str], stops: set[str]) -> None:
     found = languages.Analyzers().stop_words(question, known)
     assert stops <= found and not found & {"price", "prix", "pump", "pumps", "pompe", "casting", "hydra"}, found
+
+
+def test_a_few_words_tell_less_of_a_language_than_many() -> None:
+    among = frozenset({"en", "fr"})
+    short, long = (
+        languages.likely("hotel in Lyon", among),
+        languages.likely("Quel hôtel peut-on réserver à Lyon ?", among),
+    )
+    assert max(short.values()) < 0.75 and long["fr"] > 0.9
+    assert languages.likely("酒店每晚的费用上限是多少", frozenset({"en", "zh"}))["zh"] > 0.9
+    assert all(sum(found.values()) == pytest.approx(1.0) for found in (short, long, languages.likely("", among)))
