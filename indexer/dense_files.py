@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"dense\.(\d+)-(\d+)\.faiss")
 # So many vectors are looked at on opening: a file with a hole in it would have to be lucky.
 SAMPLED = 64
-# After so many rows the pages that were read are handed back: each row brings the 16 pages around it along, 64 kB. They stay in
-# the system's cache, but no longer count as ours.
-KEPT_ROWS = 4000
+# After so many rows the pages that were read are handed back: each row brings the 16 pages around it along, 64 kB, and megabytes of
+# a file that has just been written. They stay in the system's cache, but no longer count as ours.
+KEPT_ROWS = 500
 
 
 class Named(NamedTuple):
@@ -114,13 +114,15 @@ class Vectors:
 
     def part(self, start: int, end: int) -> npt.NDArray[np.float32]:
         """The vectors of these rows, float32 [end - start, dimension]."""
+        found = self._rows[start:end].astype(np.float32)
         self._hand_back(end - start)
-        return self._rows[start:end].astype(np.float32)
+        return found
 
     def at(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """The vectors of these rows, float32 [n, dimension]. In ascending order they are read quickest."""
+        found = self._rows[rows].astype(np.float32)
         self._hand_back(len(rows))
-        return self._rows[rows].astype(np.float32)
+        return found
 
     def scores(self, vector: npt.NDArray[np.float32], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """The exact cosines of these rows, some thousands at a time."""
@@ -130,6 +132,6 @@ class Vectors:
 
     def _hand_back(self, rows: int) -> None:
         self._read += rows
-        if self._read > KEPT_ROWS and hasattr(mmap, "MADV_DONTNEED"):
+        if self._read >= KEPT_ROWS and hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
             self._read = 0
