@@ -25,7 +25,8 @@ class Settings:
     `window` and `reserve` are tokens; `llm` empty means the built-in answerer; `tokenizer` is a tokenizer.json or a folder
     that holds one, for models whose tokens can't be counted otherwise; `timeout` is seconds for one call of a model.
     `embedder` empty means the library's own, or the bundled one for a new library. `reranker` is what reads the first
-    candidates of a prompt: the reader that ships, a sentence-transformers CrossEncoder by name or folder, or "none".
+    candidates of a prompt: the reader that ships, a sentence-transformers CrossEncoder by name or folder, or "none". `prompt` is
+    the name of the prompt template; `prompts` the folder of the user's own, which go before those that ship.
     """
 
     library: Path
@@ -37,6 +38,8 @@ class Settings:
     reserve: int = 512
     timeout: float = 120.0
     reranker: str = BUNDLED_READER
+    prompt: str = "answer"
+    prompts: Path | None = None
 
 
 def settings_file() -> Path:
@@ -85,9 +88,9 @@ def load(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] 
     Raises PinciteError for a settings file that can't be read, a name that is not a setting, or a value of the wrong kind.
     """
     environment = os.environ if environment is None else environment
-    settings = Settings(library=data_folder() / "default")
-    names = {field.name for field in fields(Settings)}
     file = settings_file()
+    settings = Settings(library=data_folder() / "default", prompts=file.with_name("prompts"))
+    names = {field.name for field in fields(Settings)}
     if file.exists():
         settings = _apply(settings, _from_file(file), str(file), names)
     given = {
@@ -124,7 +127,7 @@ def _value(name: str, value: Any, where: str) -> Any:
     try:
         if name == "library":
             return library_path(value)
-        if name == "tokenizer":
+        if name in ("tokenizer", "prompts"):
             return _expanded(value)
         if name in ("embedder", "reranker"):
             # A folder is kept by its whole path: from elsewhere its short name would be taken for one in the hub.

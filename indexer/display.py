@@ -107,7 +107,7 @@ def _table(title: str, rows: Mapping[str, str]) -> str:
 
 
 def _cited(citation: Citation) -> str:
-    return f"{_place(citation.document, citation.where)} <small>({escape(citation.status)})</small>{_quote(citation.quote)}"
+    return f"{_place(citation.document, citation.where)} <small>({escape(citation.status)})</small>{_quote(*citation.marked)}"
 
 
 def _numbered(items: Iterable[tuple[int, str]]) -> str:
@@ -121,5 +121,8 @@ def _place(document: str, where: Where) -> str:
     return f"<b>{escape(document)}</b>{inner}"
 
 
-def _quote(text: str) -> str:
-    return f'<blockquote dir="auto" style="{_QUOTE}">{escape(text)}</blockquote>' if text else ""
+def _quote(text: str, words: str = "", after: str = "") -> str:
+    """A quotation, the words that answer marked."""
+    marked = f"<mark>{escape(words)}</mark>" if words else ""
+    inner = f"{escape(text)}{marked}{escape(after)}"
+    return f'<blockquote dir="auto" style="{_QUOTE}">{inner}</blockquote>' if inner else ""

@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 CitationStatus = Literal["quote found", "passage only", "unsupported"]
+SentenceStatus = Literal["quote found", "passage only", "unsupported", "uncited"]
 AnswerStatus = Literal["answered", "not found"]
 Count = Literal["exact", "estimate"]
 
@@ -293,7 +294,10 @@ class Pack:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A place that an answer points at. `quote` is `document text[start:end]`, or empty when no words were found."""
+    """A place that an answer points at. `quote` is `document text[start:end]`, or empty when no words were found.
+
+    `words` are where in the document the very words stand that answer, as far as the reader can tell.
+    """
 
     number: int
     document: str
@@ -302,13 +306,46 @@ class Citation:
     end: int
     quote: str
     status: CitationStatus
+    words: tuple[int, int] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """One entry of `citations` in `pincite ask --json`."""
         return {
             "number": self.number, "document": self.document, "where": self.where.as_json(),
             "start": self.start, "end": self.end, "quote": self.quote, "status": self.status,
+            "words": list(self.words) if self.words else None,
         }  # fmt: skip
+
+    @property
+    def marked(self) -> tuple[str, str, str]:
+        """The quote in three: what stands before the words that answer, those words, and what stands after them."""
+        if not self.words:
+            return self.quote, "", ""
+        first, last = (max(0, min(at - self.start, len(self.quote))) for at in self.words)
+        return self.quote[:first], self.quote[first:last], self.quote[last:]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of an answer, `text[start:end]` of it, the passages that it rests on by number, and how surely it does.
+
+    "quote found": words of a passage bear it out; "passage only": it cites a passage, and its words could not be found there;
+    "unsupported": it quotes what is not there; "uncited": it rests on nothing.
+    """
+
+    start: int
+    end: int
+    numbers: tuple[int, ...]
+    status: SentenceStatus
+
+    @property
+    def rests_on_nothing(self) -> bool:
+        """Whether no passage was found to bear it out, or it says that one does which does not."""
+        return self.status in ("unsupported", "uncited")
+
+    def as_json(self) -> dict[str, Any]:
+        """One entry of `sentences` in `pincite ask --json`."""
+        return {"start": self.start, "end": self.end, "numbers": list(self.numbers), "status": self.status}
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +353,7 @@ class Answer:
     """An answer, what it rests on, and what it cost.
 
     `usage` counts tokens (prompt, completion) when a model was asked; `notes` tell of anything that went otherwise than
-    asked: a stream that was cut, numbers that the model invented.
+    asked: a stream that was cut, numbers that the model invented. `sentences` are those of the text that claim something.
     """
 
     question: str
@@ -328,6 +365,7 @@ class Answer:
     usage: Mapping[str, int] = field(default_factory=dict)
     took_ms: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sentences: tuple[Sentence, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """What `pincite ask --json` prints."""
@@ -335,7 +373,7 @@ class Answer:
             "question": self.question, "answer": self.text, "status": self.status,
             "citations": [citation.as_json() for citation in self.citations],
             "pack": self.pack.as_json(), "model": self.model, "usage": dict(self.usage), "took_ms": dict(self.took_ms),
-            "notes": list(self.notes),
+            "notes": list(self.notes), "sentences": [sentence.as_json() for sentence in self.sentences],
         }  # fmt: skip
 
     def __repr__(self) -> str:

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import zip_longest
 from threading import RLock
 from typing import TYPE_CHECKING
 
 from indexer.config import NO_RERANKER, cache_folder
 from indexer.embedding import embedder_of
 from indexer.errors import LibraryError, ModelError, WindowError
-from indexer.records import Answer, Citation, Document, Hit, Hits, Pack, Passage, Where
+from indexer.records import Answer, Citation, Document, Hits, Pack, Passage, Where
 from query import packing
+from query.offers import Asked, Offer
 from query.questions import parts_of
 from query.reranking import READ, reranked
 from query.retrieve import searcher
+from query.templates import load as load_template
 from query.tokens import counter
 
 if TYPE_CHECKING:
     from indexer.config import Settings
     from indexer.library import Library
+    from indexer.records import AnswerStatus
     from query.explaining import Explanation
     from query.filters import Filter
     from query.llm import Model, Reply
     from query.reader import CrossReader, Reader, Reading
     from query.retrieve import Searcher
+    from query.templates import Template
     from query.tokens import TokenCounter
 
 # Hits that are offered to the packer: more than a window of 4,096 tokens takes; of a larger one, one for so many tokens.
@@ -78,6 +81,11 @@ class QueryEngine:
         return self._counter
 
     @property
+    def _template(self) -> Template:
+        """The prompt template that the settings name. Raises PinciteError."""
+        return load_template(self.settings.prompt, self.settings.prompts)
+
+    @property
     def model_name(self) -> str:
         """The model that answers, as it is named in the settings; "" for the built-in answerer."""
         named = self.settings.model
@@ -119,9 +127,9 @@ class QueryEngine:
         Raises PinciteError for an empty question or when no document fits, WindowError when the window is too small for it.
         """
         with self._one_at_a_time:
-            return self._pack(self._offered(question, filter), budget)
+            return self._pack(self._offered(question, filter).hits, budget)
 
-    def _offered(self, question: str, chosen: Filter | None = None) -> Hits:
+    def _offered(self, question: str, chosen: Filter | None = None) -> Offer:
         """What is offered to the packer: the best hits, re-ranked when the settings say so, with the worth of their parts."""
         from query.weighing import weighed
 
@@ -129,12 +137,11 @@ class QueryEngine:
         # The reader is told each part by itself: of a passage that answers one, it doubts that it answers the whole. And the
         # whole, for a part may not say what it is about ("and when do they lapse?").
         parts = [*parts_of(question), question]
-        offers = []
+        alone, asked = len(parts) == 1, []
         for part in parts:
-            alone = len(parts) == 1
             found, readings = self._reranked(part, k, chosen, READ if alone else READ // 2, in_parts=alone)
-            offers.append(replace(found, hits=weighed(part, found.hits, self.searcher, readings)))
-        return offers[0] if len(offers) == 1 else _together(question, offers)
+            asked.append(Asked(replace(found, hits=weighed(part, found.hits, self.searcher, readings)), readings))
+        return Offer.of(asked)
 
     @property
     def reader(self) -> Reader | CrossReader | None:
@@ -155,24 +162,25 @@ class QueryEngine:
         question: str,
         *,
         filter: Filter | None = None,
+        strict: bool = False,
         on_text: Callable[[str], None] | None = None,
         on_send: Callable[[Model, Pack], None] | None = None,
     ) -> Answer:
-        """Answer a question from the documents that fit the filter.
+        """Answer a question from the documents that fit the filter. When `strict`, a model's sentences that rest on nothing are withheld.
 
         `on_text` gets a model's words as they come; `on_send` is told before anything is sent.
 
         Raises ModelError when the model can't be reached or does not answer.
         """
-        from query.extract import answerable, extract
+        from query.floor import answerable
 
         with self._one_at_a_time:
             started = time.perf_counter()
-            hits = self._offered(question, filter)
+            offer = self._offered(question, filter)
             searched = time.perf_counter()
-            packed = self._pack(hits, None)
+            packed = self._pack(offer.hits, None)
             taken = time.perf_counter()
-            nothing = not packed.passages or not answerable(question, hits.hits, self.searcher)
+            nothing = not packed.passages or not any(answerable(asked, self.searcher) for asked in offer.parts)
         took = {"search": 1000 * (searched - started), "pack": 1000 * (taken - searched)}
 
         def timed() -> dict[str, float]:
@@ -187,19 +195,23 @@ class QueryEngine:
         documents = _Documents(self.library)
         model = self.model
         if model is None:
+            from query.extract import extract
+
             with self._one_at_a_time:
-                text, citations = extract(question, hits.hits, packed, documents, self.searcher)
-            if not citations:
-                return Answer(question, NOT_FOUND, "not found", (), packed, BUILT_IN, {}, timed())
-            return Answer(question, text, "answered", tuple(citations), packed, BUILT_IN, {}, timed())
-        packed, reply = self._replied(hits, packed, model, on_text, on_send)
-        return self._by_model(question, packed, documents, model, reply, timed)
+                said = extract(offer, packed, documents, self.searcher)
+            status: AnswerStatus = "answered" if said.citations else "not found"
+            return Answer(
+                question, said.text or NOT_FOUND, status, said.citations, packed, BUILT_IN, {}, timed(), said.notes,
+                said.sentences,
+            )  # fmt: skip
+        packed, reply = self._replied(offer.hits, packed, model, on_text, on_send)
+        return self._by_model(question, packed, documents, model, reply, timed, strict=strict)
 
     def _pack(self, hits: Hits, budget: int | None) -> Pack:
         with self._one_at_a_time:
             return packing.pack(
                 hits.question, hits.hits, _Texts(self.library), self.counter, window=self.settings.window,
-                reserve=self.settings.reserve, budget=budget, model=self.model_name,
+                reserve=self.settings.reserve, budget=budget, model=self.model_name, template=self._template,
             )  # fmt: skip
 
     def _replied(
@@ -238,7 +250,7 @@ class QueryEngine:
 
     def _by_model(
         self, question: str, packed: Pack, documents: Mapping[int, Document], model: Model, reply: Reply,
-        timed: Callable[[], dict[str, float]],
+        timed: Callable[[], dict[str, float]], *, strict: bool,
     ) -> Answer:  # fmt: skip
         from query.citations import verify
 
@@ -248,11 +260,12 @@ class QueryEngine:
             except LibraryError:  # replaced or removed while the model wrote: its answer is about what was sent
                 return passage.where
 
-        verified = verify(reply.text, packed, where)
+        verified = verify(reply.text, packed, where, strict=strict)
         citations: tuple[Citation, ...] = tuple(verified.citations)
         text = NOT_FOUND if verified.status == "not found" else verified.text
         notes = (*reply.notes, *verified.notes)
-        return Answer(question, text, verified.status, citations, packed, model.name, reply.usage, timed(), notes)
+        told = (question, text, verified.status, citations, packed, model.name, reply.usage, timed(), notes)
+        return Answer(*told, verified.sentences)
 
 
 class _Documents(dict[int, Document]):
@@ -317,25 +330,3 @@ def pack(
 def ask(library: Library, question: str, settings: Settings | None = None, *, filter: Filter | None = None) -> Answer:
     """Answer a question from a library, by the model that the settings name or the built-in answerer."""
     return engine_of(library, settings).ask(question, filter=filter)
-
-
-def _together(question: str, offers: Sequence[Hits]) -> Hits:
-    """What the parts of a question offer: each part's best hits in turn, a text worth the mean of what it is for the parts."""
-    worth: dict[tuple[int, int, int], float] = {}
-    for hits in offers:
-        seen = set()
-        for hit in hits:
-            for part in hit.parts:
-                key = (hit.chunk.document_id, part.start, part.end)
-                if key not in seen:
-                    seen.add(key)
-                    worth[key] = worth.get(key, 0.0) + part.worth / len(offers)
-    found: dict[int, Hit] = {}
-    for row in zip_longest(*offers):
-        for hit in row:
-            if hit is not None and hit.chunk.id not in found:
-                document_id = hit.chunk.document_id
-                parts = tuple(replace(part, worth=worth[document_id, part.start, part.end]) for part in hit.parts)
-                found[hit.chunk.id] = replace(hit, parts=parts)
-    took = {stage: sum(hits.took_ms.get(stage, 0.0) for hits in offers) for stage in offers[0].took_ms}
-    return Hits(question, tuple(found.values()), took)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.readers.assembly import clean
-from indexer.records import AnswerStatus, Citation, CitationStatus, Pack, Passage, Where
+from indexer.records import AnswerStatus, Citation, CitationStatus, Pack, Passage, Sentence, SentenceStatus, Where
 from indexer.sentences import sentences
 from query.alignment import Reading, Span, Token, tokens
 
@@ -34,6 +34,9 @@ _NOT_FOUND = re.compile(r"[\W_]*not[\s_-]+found\b(?=\W*$|\s*[.!:;,(—–-]|\s*\
 _PLACES = re.compile(r"\b(?:pages?|pp?\.|slides?|rows?|sections?|seiten?|lignes?)\s*\d+(?:[.–-]\d+)*", re.IGNORECASE)
 # A sentence with more marks than this is noise: a mark in it vouches for the words beside it alone.
 MARKS = 20
+# Where a sentence was, which no answer holds once it is cleaned; and a line that has nothing else but its bullet.
+_GONE = "\x00"
+_NOTHING_LEFT = re.compile(r"\s*(?:[-*•–]|\d{1,2}[.)])?[\s\x00]*")
 _ENUMERATOR = re.compile(r"\s*(?:[-*•–]|\d{1,2}[.)])\s+")
 
 
@@ -45,6 +48,7 @@ class Verified:
     status: AnswerStatus
     citations: tuple[Citation, ...]
     notes: tuple[str, ...]
+    sentences: tuple[Sentence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,10 @@ class _Sentence:
     groups: tuple[_Group, ...]
 
 
-def verify(text: str, pack: Pack, where: Callable[[Passage, int, int], Where] | None = None) -> Verified:
-    """Check a model's answer against the passages it was given.
+def verify(
+    text: str, pack: Pack, where: Callable[[Passage, int, int], Where] | None = None, *, strict: bool = False
+) -> Verified:
+    """Check a model's answer against the passages it was given. When `strict`, sentences that rest on nothing are withheld.
 
     `where` gives the place of text[start:end] of a passage's document; without it a citation stands where its passage
     does. A citation is "quote found" with the exact slice of the document, "passage only" when the sentence could not be
@@ -102,16 +108,47 @@ def verify(text: str, pack: Pack, where: Callable[[Passage, int, int], Where] | 
     unknown: list[str] = []
     check = _Check(passages, Reading(pack.question), where or _place_of_passage, {})
     blank = _blank(shown, groups)
+    told: list[Sentence] = []
     for sentence in checked:
-        for claim in _claims(blank, sentence):
-            citations += check.cite(claim, unknown)
+        own = [citation for claim in _claims(blank, sentence) for citation in check.cite(claim, unknown)]
+        citations += own
+        if own or _says_something(shown, sentence):
+            told.append(_told(sentence, own))
+    if strict and any(sentence.rests_on_nothing for sentence in told):
+        return _withheld(told, verify(_left(shown, told), pack, where), notes)
     if unknown:
         said = ", ".join(dict.fromkeys(unknown))
         notes.append(f"numbers that are not in the passages cited for them: {said}")
     bare = sum(1 for sentence in checked if not sentence.groups and _says_something(shown, sentence))
     if bare:
         notes.append(f"{bare} of {sum(_says_something(shown, s) for s in checked)} sentences cite no passage")
-    return Verified(shown, "answered", tuple(dict.fromkeys(citations)), tuple(notes))
+    return Verified(shown, "answered", tuple(dict.fromkeys(citations)), tuple(notes), tuple(told))
+
+
+def _told(sentence: _Sentence, citations: Sequence[Citation]) -> Sentence:
+    """A sentence by what its citations are worth: a quotation that stands nowhere outweighs words that do."""
+    found = {citation.status for citation in citations}
+    grades: tuple[SentenceStatus, ...] = ("unsupported", "quote found", "passage only")
+    status: SentenceStatus = next((grade for grade in grades if grade in found), "uncited")
+    numbers = dict.fromkeys(number for group in sentence.groups for number in group.numbers)
+    start = min([sentence.start, *(group.start for group in sentence.groups)])
+    end = max([sentence.end, *(group.end for group in sentence.groups)])
+    return Sentence(start, end, tuple(numbers), status)
+
+
+def _left(text: str, told: Sequence[Sentence]) -> str:
+    """The text without its sentences that rest on nothing, and without the lines that are empty then."""
+    for sentence in reversed(told):
+        if sentence.rests_on_nothing:
+            text = f"{text[: sentence.start].rstrip(' ')}{_GONE}{text[sentence.end :]}"
+    lines = [line for line in text.split("\n") if _GONE not in line or not _NOTHING_LEFT.fullmatch(line)]
+    return "\n".join(lines).replace(_GONE, "").strip()
+
+
+def _withheld(told: Sequence[Sentence], left: Verified, notes: Sequence[str]) -> Verified:
+    number = sum(sentence.rests_on_nothing for sentence in told)
+    said = f"{number} of {len(told)} sentences rest on nothing and were withheld"
+    return replace(left, notes=(*notes, said, *left.notes))
 
 
 def _denies(text: str, groups: Sequence[_Group]) -> bool:

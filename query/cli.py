@@ -6,6 +6,7 @@ Data goes to stdout, talk to stderr; exit 0 done, 1 an error told in one line, 2
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -22,10 +23,11 @@ from indexer.cli import common, library_of, settings
 from indexer.config import NO_RERANKER
 from indexer.errors import PinciteError, UsageError
 from indexer.terminal import data, json_line, out, plain, printable, talk
+from query import prompts_command
 
 if TYPE_CHECKING:
     from indexer.config import Settings
-    from indexer.records import Answer, Pack, Where
+    from indexer.records import Answer, Citation, Pack, Where
     from query.answer import QueryEngine
     from query.filters import Filter
     from query.llm import Model
@@ -50,6 +52,7 @@ for command in (
     keeping.tag,
     keeping.verify,
     keeping.rebuild,
+    prompts_command.prompts,
 ):
     pincite.add_command(command)
 
@@ -100,6 +103,7 @@ def reranking(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+prompting = click.option("--prompt", metavar="NAME", help="The prompt template; `pincite prompts list` shows them.")
 rerank_by_default = click.option(
     "--rerank/--no-rerank", default=True, show_default=True, help="Read the first candidates again."
 )
@@ -144,6 +148,7 @@ def search(
 
 
 @pincite.command()
+@prompting
 @click.option("--window", type=click.IntRange(min=1), metavar="N", help="The model's window, in tokens.")
 @click.option("--reserve", type=click.IntRange(min=1), metavar="N", help="Tokens kept for the answer.")
 @click.option("--budget", type=click.IntRange(min=0), metavar="N", help="At most so many tokens of passages.")
@@ -175,12 +180,14 @@ def pack(
 @click.option("--window", type=click.IntRange(min=1), metavar="N", help="The model's window, in tokens.")
 @click.option("--reserve", type=click.IntRange(min=1), metavar="N", help="Tokens kept for the answer.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+@click.option("--strict", is_flag=True, help="Withhold sentences of a model that rest on no passage.")
+@prompting
 @rerank_by_default
 @reranking
 @filtering
 @batched
 def ask(
-    question: str | None, batch: Path | None, *, dry_run: bool, rerank: bool, as_json: bool, chosen: Filter | None, **flags: Any
+    question: str | None, batch: Path | None, *, dry_run: bool, strict: bool, rerank: bool, as_json: bool, chosen: Filter | None, **flags: Any
 ) -> None:  # fmt: skip
     """Answer a question, with the exact places that say so."""
     _one_or_many(question, batch)
@@ -191,14 +198,16 @@ def ask(
         packed = engine.pack(_asked(question), filter=chosen)
         return json_line(packed.as_json()) if as_json else _show_pack(packed)
     if batch:
-        return _each(batch, lambda asked: engine.ask(asked, filter=chosen, on_send=_announce).as_json())
+        return _each(batch, lambda asked: engine.ask(asked, filter=chosen, strict=strict, on_send=_announce).as_json())
     live = sys.stdout.isatty() and not as_json
-    answer = engine.ask(_asked(question), filter=chosen, on_text=_stream if live else None, on_send=_announce)
+    # What may have to be withheld is not shown as it comes.
+    on_text = _stream if live and not strict else None
+    answer = engine.ask(_asked(question), filter=chosen, strict=strict, on_text=on_text, on_send=_announce)
     if not engine.library.count("chunks"):
         talk("the library is empty")
     if as_json:
         return json_line(answer.as_json())
-    return _show_answer(answer, streamed=live and answer.model != BUILT_IN)
+    return _show_answer(answer, streamed=on_text is not None and answer.model != BUILT_IN)
 
 
 def _stream(text: str) -> None:
@@ -218,7 +227,7 @@ def _show_answer(answer: Answer, *, streamed: bool) -> None:
         # The words are on the screen already; after them stands what the check made of them, if it changed anything.
         out("\n")
     if not streamed or answer.notes:
-        data(answer.text)
+        data(_with_doubts(answer))
     told = ""
     for citation in answer.citations:
         status = "" if citation.status == "quote found" else f"  ({citation.status})"
@@ -227,12 +236,29 @@ def _show_answer(answer: Answer, *, streamed: bool) -> None:
             data(place)
         told = place
         if citation.quote:
-            data(f"    “{plain(citation.quote)}”")
+            _show_quote(citation)
     for note in answer.notes:
         talk(f"note: {plain(note)}")
     if answer.status == "not found" and answer.pack.passages:
         nearest = answer.pack.passages[0]
         talk(f"the nearest there is: {plain(nearest.document)}{_place(nearest.where)}")
+
+
+def _show_quote(citation: Citation) -> None:
+    """The quote on one line; on a terminal with the words that answer in bold."""
+    before, words, after = (re.sub(r"\s+", " ", printable(part)) for part in citation.marked)
+    if words and sys.stdout.isatty():
+        words = f"\x1b[1m{words}\x1b[0m"
+    out(f"    “{before}{words}{after}”\n")
+
+
+def _with_doubts(answer: Answer) -> str:
+    """The answer's text, where each sentence that rests on nothing says so."""
+    text = answer.text
+    for sentence in reversed(answer.sentences):
+        if sentence.rests_on_nothing:
+            text = f"{text[: sentence.end]} (rests on nothing){text[sentence.end :]}"
+    return text
 
 
 def _place(where: Where) -> str:

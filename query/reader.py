@@ -13,6 +13,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ LONGEST_QUESTION = 2000
 # Pairs that are read together: sorted by length, so that little of a batch is padding, and few enough for all processors to have
 # some of 24.
 BATCH = 4
+# Of an answer's first tokens and of its last ones, those that are tried with each other; and the characters of the longest answer.
+TRIED, LONGEST_ANSWER = 8, 160
 # The compiled form may differ from the weights' own arithmetic by rounding to 16 bits (logits of -8 … 8), not by more.
 FARTHEST = 0.25
 
@@ -56,6 +59,18 @@ class Reading:
         begins = sum(chance for at, chance in self.starts if start <= at < end)
         stops = sum(chance for at, chance in self.ends if start < at <= end)
         return (begins + stops) / 2
+
+    def words(self, start: int, end: int) -> tuple[int, int] | None:
+        """Where in `text[start:end]` the answer's words most likely are; None when nothing of it was read."""
+        begins = nlargest(TRIED, ((chance, at) for at, chance in self.starts if start <= at < end))
+        stops = nlargest(TRIED, ((chance, at) for at, chance in self.ends if start < at <= end))
+        pairs = [
+            (first * last, (begin, stop))
+            for first, begin in begins
+            for last, stop in stops
+            if 0 < stop - begin <= LONGEST_ANSWER
+        ]
+        return max(pairs)[1] if pairs else None
 
 
 class Reader:

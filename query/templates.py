@@ -12,6 +12,8 @@ from indexer.errors import PinciteError
 from indexer.records import Message
 
 PROMPTS = Path(__file__).parent / "prompts"
+# What every prompt is given, and must use.
+VARIABLES = ("boundary", "passages", "question")
 _VARIABLE = re.compile(r"\{([a-z_]+)\}")
 _PART = re.compile(r"^# (system|user)[ \t]*$", re.MULTILINE)
 
@@ -62,14 +64,50 @@ def parse(text: str, name: str) -> Template:
     return Template(name, parts.get("system", ""), parts["user"])
 
 
+def load(name: str = "answer", folder: Path | None = None) -> Template:
+    """A prompt by the name of its file, without `.md`: from the user's folder where it stands there, else one that ships.
+
+    Raises PinciteError when there is none, when it can't be read, or when it lacks a variable or has one that nobody fills.
+    """
+    own = own_file(name, folder)
+    if own is None:
+        return _shipped(name, folder)
+    try:
+        template = parse(own.read_text(encoding="utf-8-sig"), str(own))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise PinciteError(
+            f"{own}: the prompt template can't be read: {reason}.", "Mend it or move it away."
+        ) from error
+    template.render(dict.fromkeys(VARIABLES, ""))
+    return template
+
+
+def names(folder: Path | None = None) -> list[str]:
+    """The names of all prompts: those that ship, and the user's own."""
+    homes = (PROMPTS, folder) if folder and folder.is_dir() else (PROMPTS,)
+    return sorted({file.stem for home in homes for file in home.glob("*.md")})
+
+
+def own_file(name: str, folder: Path | None) -> Path | None:
+    """The user's own file for a prompt, when there is one."""
+    # A name, not a path: what stands elsewhere is not meant.
+    file = folder / f"{name}.md" if folder and name == Path(name).name else None
+    return file if file and file.is_file() else None
+
+
 @lru_cache(maxsize=16)
-def load(name: str = "answer") -> Template:
-    """One of the prompts that come with Pincite, by the name of its file in query/prompts."""
-    path = PROMPTS / f"{name}.md"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in PROMPTS.glob("*.md")))
-        raise PinciteError(f"There is no prompt template named {name}.", f"There are: {known}.")
-    return parse(path.read_text(encoding="utf-8"), name)
+def shipped_text(name: str) -> str:
+    """The text of a prompt that ships; "" when there is none of that name."""
+    file = PROMPTS / f"{name}.md"
+    return file.read_text(encoding="utf-8") if name == Path(name).name and file.is_file() else ""
+
+
+def _shipped(name: str, folder: Path | None) -> Template:
+    text = shipped_text(name)
+    if not text:
+        raise PinciteError(f"There is no prompt template named {name}.", f"There are: {', '.join(names(folder))}.")
+    return parse(text, name)
 
 
 def _braced(names: Sequence[str]) -> str:

@@ -55,8 +55,11 @@ PACK = {
 LEFT_OUT = [{"document": str, "where": dict, "start": int, "end": int, "reason": str}]
 ASK = {
     "question": str, "answer": str, "status": str,
-    "citations": [{"number": int, "document": str, "where": dict, "start": int, "end": int, "quote": str, "status": str}],
+    "citations": [
+        {"number": int, "document": str, "where": dict, "start": int, "end": int, "quote": str, "status": str, "words": list}
+    ],
     "pack": PACK, "model": str, "usage": dict, "took_ms": dict, "notes": list,
+    "sentences": [{"start": int, "end": int, "numbers": list, "status": str}],
 }  # fmt: skip
 
 

@@ -16,8 +16,9 @@ from indexer.library import Library, open_library
 from indexer.readers.text import read_markdown
 from indexer.records import Answer, Citation, Message, Where
 from query.answer import BUILT_IN, NOT_FOUND, QueryEngine, ask, search
-from query.extract import answerable
+from query.floor import answerable
 from query.llm import Reply
+from query.offers import Asked
 from query.retrieve import searcher
 from tests.conformance.hash_embedder import HashEmbedder
 
@@ -60,9 +61,9 @@ def test_headings_alone_are_no_answer(library: Library) -> None:
 def test_what_is_removed_after_the_search_is_held_against_the_floor_all_the_same(library: Library) -> None:
     store(library, "# Leave\n\nSick leave is as long as twelve days.\n")
     hits, searching = search(library, QUESTION), searcher(library)
-    assert answerable(QUESTION, hits.hits, searching)
+    assert answerable(Asked(hits, None), searching)
     library.remove(["/shelf/leave.md"])
-    answerable(QUESTION, hits.hits, searching)
+    answerable(Asked(hits, None), searching)
 
 
 class Slow:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.records import Citation, Ledger, Pack, Passage, Where
+from indexer.records import Citation, Ledger, Pack, Passage, Sentence, Where
 from query.alignment import Reading, tokens
 from query.citations import Verified, verify
 
@@ -169,11 +169,13 @@ def test_invented_numbers_are_removed_and_counted() -> None:
     verified = verify(
         "New employees receive 25 days of paid leave [1, 8]. The canteen opens at noon [12]. So it is [8].", pack()
     )
+    text = "New employees receive 25 days of paid leave [1]. The canteen opens at noon. So it is."
     assert verified == Verified(
-        "New employees receive 25 days of paid leave [1]. The canteen opens at noon. So it is.",
+        text,
         "answered",
         (found(1, SENTENCE),),
         ("3 citations of passages that were not sent were removed: [8], [12]", "1 of 2 sentences cite no passage"),
+        (Sentence(0, 48, (1,), "quote found"), Sentence(49, 75, (), "uncited")),
     )
 
 
@@ -325,3 +327,48 @@ def test_an_endless_answer_is_soon_checked(piece: str) -> None:
 @pytest.mark.timeout(90)
 def test_a_passage_of_one_word_is_soon_searched() -> None:
     assert Reading("day " * 20_000 + "off").find_quote("day … off", tokens("day off")) == (0, 80_003)
+
+
+STRICT = [
+    ("New employees receive 25 days of paid leave [1]. The canteen opens at noon.",
+     "New employees receive 25 days of paid leave [1]."),
+    ("The canteen opens at noon. New employees receive 25 days of paid leave [1]. So says the sun god.",
+     "New employees receive 25 days of paid leave [1]."),
+    ('Staff get "thirty days of champagne" [1]. Widget A costs "1,250.00 EUR" [2].', 'Widget A costs "1,250.00 EUR" [2].'),
+    ("- New employees receive 25 days of paid leave [1].\n- The moon is made of cheese.\n- Widget B: 12 in stock [2].",
+     "- New employees receive 25 days of paid leave [1].\n- Widget B: 12 in stock [2]."),
+    ("In short:\nNew employees receive 25 days of paid leave [1].", "In short:\nNew employees receive 25 days of paid leave [1]."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "left"), STRICT, ids=range(len(STRICT)))
+def test_strict_withholds_what_rests_on_nothing_and_says_how_much(answer: str, left: str) -> None:
+    open_, strict = verify(answer, pack()), verify(answer, pack(), strict=True)
+    assert strict.text == left and strict.status == "answered"
+    withheld = [one for one in open_.sentences if one.rests_on_nothing]
+    assert any("rest on nothing and were withheld" in note for note in strict.notes) == bool(withheld)
+    assert not any(one.rests_on_nothing for one in strict.sentences)
+    assert {one.number for one in strict.citations} <= {one.number for one in open_.citations}
+
+
+def test_strict_says_not_found_when_nothing_is_left() -> None:
+    strict = verify("The canteen opens at noon. The moon is made of cheese.", pack(), strict=True)
+    assert (strict.status, strict.text, strict.citations) == ("not found", "", ())
+    assert strict.notes[0] == "2 of 2 sentences rest on nothing and were withheld"
+
+
+@given(st.lists(st.sampled_from([
+    "New employees receive 25 days of paid leave [1].", "The canteen opens at noon.", 'It says "nonsense and more" [2].', "[7]", "\n", "- ",
+    "Les salariés ont 25 jours [3].", "1. ", "So:", "NOT", "“x”", "[1][2]", "Widget A is 1,250.00 EUR [2, 9].", "。", "25天 [6]",
+]), max_size=12).map(" ".join))  # fmt: skip
+def test_sentences_are_slices_of_the_text_in_order_whatever_is_said(answer: str) -> None:
+    for strict in (False, True):
+        verified = verify(answer, pack(), strict=strict)
+        at = 0
+        for one in verified.sentences:
+            assert at <= one.start < one.end <= len(verified.text) and verified.text[one.start : one.end].strip()
+            assert set(one.numbers) <= set(range(1, 8)) and bool(one.numbers) == (one.status != "uncited")
+            assert all(f"{number}" in verified.text[one.start : one.end] for number in one.numbers)
+            at = one.end
+        if strict:
+            assert not any(one.rests_on_nothing for one in verified.sentences)

@@ -23,7 +23,7 @@ from tokenizer_files import CHATML, byte_fallback, byte_level, wordpiece
 from indexer.errors import WindowError
 from indexer.records import Chunk, Hit, Message, Pack, Where
 from query.packing import pack
-from query.templates import Template, load, parse
+from query.templates import Template, load, names, parse
 from query.tokens import TokenCounter, counter
 
 # A sentence or two of each kind of text: each document is one kind, or all of them mixed.
@@ -46,7 +46,7 @@ QUESTIONS = ("Leave?", "How long is sick leave?", "", *SCRIPTS.values())  # "": 
 COUNTERS = ("cl100k", "o200k", "wordpiece", "byte-level", "byte fallback", "estimate")
 TEMPLATES: tuple[Template | None, ...] = (
     None,
-    load(),
+    *(load(name) for name in names()),
     parse("# user\n{question}\n{passages}{boundary}", "short"),
     parse("# system\n{boundary}\n{passages}\nAnswer: {question}\n# user\n{question}{question}", "odd"),
 )
