@@ -33,13 +33,13 @@ UNDER_HEADINGS = 1.0  # cosine of the sentence under its headings
 ALONE = 1.0  # cosine of the sentence alone
 WORDS = 0.6  # share of the question's words in the sentence and its headings
 OWN_WORDS = 0.3  # share of them in the sentence alone
-CHANCE = 0.05  # logarithm of the chance that it answers, by the reader
+CHANCE = 0.03  # logarithm of the chance that it answers, by the reader
 CHUNK = 0.5  # cosine of the chunk it stands in, without a reader
 NUMBER = 0.15  # for a figure, where the question asks for one
 PLACE = 0.01  # taken off for each place further down in the hits
 ASKS = 2.0  # taken off for a question: it answers none, however much it is like the one that is asked
 # Hits that are looked through for an answer, and their sentences that are embedded, those that promise most.
-READ, EMBEDDED = 40, 8
+READ, EMBEDDED = 40, 12
 # More sentences are added while they are nearly as good as the best, and the answer stays short.
 NEARLY, SENTENCES, LONGEST_WORDS = 0.4, 3, 60
 # The chance that words for which no reader speaks are the answer: next to none, and not nothing.
