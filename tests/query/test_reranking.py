@@ -20,7 +20,7 @@ class Judge:
 
     def read(self, question: str, passages: Sequence[tuple[str, str]]) -> list[Reading]:
         self.read_.append([text for _, text in passages])
-        return [Reading(5.0 if text == f"passage {self._answer}" else -5.0, (), ()) for _, text in passages]
+        return [Reading(8.0 if text == f"passage {self._answer}" else -5.0, (), ()) for _, text in passages]
 
 
 def hits(number: int) -> list[Hit]:
@@ -54,7 +54,7 @@ def test_reading_ends_with_the_answer(answer: int | None, reads: int) -> None:
 def test_of_a_question_in_parts_fewer_are_read_for_each() -> None:
     judge = Judge(None)
     _, readings = reranked("Which?", hits(40), judge, READ // 2)  # type: ignore[arg-type]
-    assert [len(part) for part in judge.read_] == [AT_ONCE, READ // 2 - AT_ONCE] and len(readings) == READ // 2
+    assert [len(part) for part in judge.read_] == [READ // 2] and len(readings) == READ // 2
 
 
 def test_nothing_found_is_nothing_read() -> None:
