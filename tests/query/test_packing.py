@@ -373,8 +373,13 @@ def test_packing_costs_little_beside_the_counting():
 def test_a_longer_part_is_not_told_to_say_the_same_as_a_shorter_one_that_begins_with_it():
     shelf = Shelf("Employees", "Employees get 25 days.")
     hits = [shelf.hit(1, 0, 9), shelf.hit(2, 0, 22), shelf.hit(2, 0, 9)]
-    alone = pack("Employees?", hits[:1], shelf, counter(), window=300, reserve=0).ledger.passages
-    packed = pack("Employees?", hits, shelf, counter(), window=300, reserve=0, budget=alone)
+    sizes = {
+        "window": 300,
+        "reserve": 0,
+        "boundary": "lomitera",
+    }  # one fence for both: a drawn one may cost a token more
+    alone = pack("Employees?", hits[:1], shelf, counter(), **sizes).ledger.passages
+    packed = pack("Employees?", hits, shelf, counter(), **sizes, budget=alone)
     reasons = [left.reason for left in packed.left_out]
     assert [left.end for left in packed.left_out] == [22, 9]
     assert not reasons[0].startswith("same words")
@@ -488,10 +493,11 @@ def test_a_heading_that_stands_elsewhere_does_not_tell_that_the_rest_does():
         )
         for number, worths in ((1, (0.3, 0.4)), (2, (0.1, 0.2)))
     ]  # fmt: skip
-    everything = pack("Limit?", hits, shelf, counter())
+    # One fence for both: a drawn one may cost a token more than another.
+    everything = pack("Limit?", hits, shelf, counter(), boundary="lomitera")
     assert [left.reason for left in everything.left_out] == ["in part: same words as passage 1 (a.pdf)"]
     assert "3000" in everything.passages[1].text
-    first = pack("Limit?", hits, shelf, counter(), budget=everything.passages[0].tokens)
+    first = pack("Limit?", hits, shelf, counter(), budget=everything.passages[0].tokens, boundary="lomitera")
     assert [passage.document for passage in first.passages] == ["a.pdf"]
     assert [left.reason[:8] for left in first.left_out] == ["no room:"], "its sentence is nowhere in the prompt"
 
