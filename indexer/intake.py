@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 # What is said, beside why, of a file that was read before and can't be looked at now.
 KEPT = "What was read of it before is kept."
-# Documents are embedded together until they have so many texts, a long one by itself. Two handbooks go in 1.23 times as fast as in lots of 512 that are cut into slices of 128:
-# 3 % of what is computed is padding, not 8, and the processors wait for each other once a lot.
+# Documents are embedded together until they have so many texts, a long one by itself. Two handbooks go in 1.23 times as fast as in
+# lots of 512 that are cut into slices of 128: 3 % of what is computed is padding, not 8, and the processors wait for each other once
+# a lot.
 LOT = 1024
 # Of the first lot, so that embedding begins while the first files are being read; each lot after it is twice as large.
 FIRST_LOT = 64

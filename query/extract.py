@@ -19,8 +19,9 @@ from indexer.embedding import context
 from indexer.errors import LibraryError
 from indexer.records import Citation, Document, Hit, Pack, Passage, Sentence
 from indexer.sentences import sentences
-from query.floor import answerable, share
+from query.floor import answerable
 from query.versions import version_of
+from query.words import Words
 
 if TYPE_CHECKING:
     from query.offers import Asked, Offer
@@ -163,13 +164,13 @@ def _candidates(asked: Asked, pack: Pack, documents: Mapping[int, Document]) -> 
 
 def _by_words(question: str, candidates: Iterable[Candidate], searcher: Searcher) -> list[Candidate]:
     """With what the question's words in them and over them add to their scores, and a figure where one is asked for."""
-    weights, wants_number = searcher.lexical.rarity(question), bool(_ASKS_NUMBER.search(question))
+    words, wants_number = Words(question, searcher), bool(_ASKS_NUMBER.search(question))
 
     def adds(one: Candidate) -> float:
         language, headings = one.document.language, " ".join((one.document.title, *one.heading))
         return (
-            WORDS * share(question, f"{headings} {one.text}", language, weights, searcher)
-            + OWN_WORDS * share(question, one.text, language, weights, searcher)
+            WORDS * words.share(f"{headings} {one.text}", language)
+            + OWN_WORDS * words.share(one.text, language)
             + (NUMBER if wants_number and any(map(str.isdigit, one.text)) else 0.0)
         )
 

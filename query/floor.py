@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from query.words import Words
 
 if TYPE_CHECKING:
     from query.offers import Asked
@@ -25,23 +26,14 @@ def answerable(asked: Asked, searcher: Searcher) -> bool:
     hits = asked.hits.hits[:LOOKED_AT]
     if not hits:
         return False
-    weights = searcher.lexical.rarity(asked.question)
+    words = Words(asked.question, searcher)
     languages = searcher.library.languages_of({hit.chunk.document_id for hit in hits})
     cosines = [hit.scores.get("dense", 0.0) for hit in hits]
     shares = [
-        share(asked.question, " ".join((hit.title, *hit.chunk.where.heading, hit.text)),
-              languages.get(hit.chunk.document_id, ""), weights, searcher)
+        words.share(" ".join((hit.title, *hit.chunk.where.heading, hit.text)), languages.get(hit.chunk.document_id, ""))
         for hit in hits
-    ]  # fmt: skip
+    ]
     if not asked.readings:
         return any(cosine + HALF * one >= FLOOR for cosine, one in zip(cosines, shares, strict=True))
     logit = max(reading.has for reading in asked.readings.values())
     return max(cosines) + SHARE * max(shares) + LOGIT * logit >= READER_FLOOR
-
-
-def share(question: str, text: str, language: str, weights: Mapping[str, float], searcher: Searcher) -> float:
-    """The part of the question's words, weighed by rarity, that a text holds: 0 … 1."""
-    asked = searcher.lexical.terms_of(question, language)
-    total = sum(weights.get(term, 0.0) for term in asked)
-    held = asked & searcher.lexical.terms_of(text, language)
-    return sum(weights.get(term, 0.0) for term in held) / total if total else 0.0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from indexer.records import Hit, Part, Where
 from indexer.sentences import sentences
 from query.versions import BEHIND
+from query.words import Words
 
 if TYPE_CHECKING:
     from indexer.entries import Found
@@ -41,7 +42,7 @@ def weighed(
     chunks = library.chunks_of_paragraphs({hit.chunk.paragraph for hit in hits})
     found = library.found(i for ids in chunks.values() for i in ids)
     chances = _chances(hits, chunks, readings or {})
-    words = _Words(question, searcher)
+    words = Words(question, searcher)
     parts: dict[int, tuple[Part, ...]] = {}
     for paragraph, ids in chunks.items():
         made: list[Part] = []
@@ -91,7 +92,7 @@ def _chances(
     return {chunk_id: chance / total for chunk_id, chance in chances.items()}
 
 
-def _parts(found: Found, chance: float, reading: Reading | None, words: _Words) -> list[Part]:
+def _parts(found: Found, chance: float, reading: Reading | None, words: Words) -> list[Part]:
     spans = _spans(found)
     texts = [found.text[start:end] for start, end, _ in spans]
     total = sum(map(len, texts)) or 1
@@ -123,26 +124,3 @@ def _spans(found: Found) -> list[tuple[int, int, Where]]:
     if where.row is None or (where.last_row or where.row) - where.row + 1 != len(spans):
         return [(start, end, where) for start, end in spans]
     return [(start, end, replace(where, row=where.row + n, last_row=None)) for n, (start, end) in enumerate(spans)]
-
-
-class _Words:
-    """How much of a question's words, weighed by their rarity, a text holds."""
-
-    def __init__(self, question: str, searcher: Searcher) -> None:
-        self._question, self._lexical = question, searcher.lexical
-        self._rarity = self._lexical.rarity(question)
-        self._asked: dict[str, set[str]] = {}
-
-    def shares(self, texts: Sequence[str], language: str) -> list[float]:
-        """Of these texts: 1 all together."""
-        if len(texts) == 1:
-            return [1.0]
-        if language not in self._asked:
-            self._asked[language] = self._lexical.terms_of(self._question, language)
-        asked = self._asked[language]
-        held = [
-            sum(self._rarity.get(term, 0.0) for term in asked & self._lexical.terms_of(text, language))
-            for text in texts
-        ]
-        total = sum(held)
-        return [one / total for one in held] if total else [1 / len(texts)] * len(texts)
